@@ -1,1 +1,5 @@
-
+pub mod cluster;
+pub mod policy;
+pub mod service;
+pub mod signals;
+pub mod timestamp;
