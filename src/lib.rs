@@ -1,4 +1,8 @@
 pub mod cluster;
+pub mod decision;
+pub mod escape;
+pub mod human;
+pub mod plan;
 pub mod policy;
 pub mod service;
 pub mod signals;
