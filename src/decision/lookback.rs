@@ -12,7 +12,7 @@ use crate::signals::{Signals, SparkWorkKind, StreamingView};
 /// one for nodes alone; a day at least where a job may contradict the machines.
 #[must_use]
 pub fn longest_wait(signals: &Signals, policy: &Policy) -> Duration {
-    let spark = signals.spark.known();
+    let spark = signals.spark.known().filter(|_| policy.spark_witness);
     let no_stream = match signals.streaming.known() {
         Some(StreamingView::NoneActive | StreamingView::NeverAny) => true,
         Some(StreamingView::Active) | None => false,

@@ -1,0 +1,20 @@
+//! Rules in corners where signals, policy and tags meet oddly: each test is
+//! named after the rule that must hold there too.
+
+use super::world::{World, hours, proof};
+use crate::decision::{Decision, Evidence, KeepReason, longest_wait};
+use crate::signals::{NodesView, Signal};
+
+#[test]
+fn witness_that_is_switched_off_says_nothing() {
+    let mut world = World::idle();
+    world.policy.spark_witness = false;
+    assert_eq!(proof(&world).evidence(), Evidence::NodesAlone);
+    let since = world.now.minus(hours(50));
+    world.signals.all_nodes = Signal::Known(NodesView::QuietSince(since));
+    let Decision::Keep(KeepReason::QuietTooShort { quiet }) = world.decide() else {
+        panic!("{:?}", world.decide());
+    };
+    assert_eq!((quiet.evidence, quiet.since), (Evidence::NodesAlone, since));
+    assert_eq!(longest_wait(&world.signals, &world.policy), hours(96));
+}
