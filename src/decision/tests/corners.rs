@@ -3,7 +3,7 @@
 
 use super::world::{World, hours, proof};
 use crate::decision::{Decision, Evidence, KeepReason, longest_wait};
-use crate::signals::{NodesView, Signal};
+use crate::signals::{NodesView, Signal, StreamingView};
 
 #[test]
 fn witness_that_is_switched_off_says_nothing() {
@@ -17,4 +17,19 @@ fn witness_that_is_switched_off_says_nothing() {
     };
     assert_eq!((quiet.evidence, quiet.since), (Evidence::NodesAlone, since));
     assert_eq!(longest_wait(&world.signals, &world.policy), hours(96));
+}
+
+#[test]
+fn keeps_a_cluster_that_streams_or_runs_a_command_though_spark_is_unknown() {
+    let mut world = World::idle();
+    world.lose_spark();
+    assert_eq!(proof(&world).evidence(), Evidence::NodesAlone);
+    let mut streams = world.clone();
+    streams.signals.streaming = Signal::Known(StreamingView::Active);
+    assert_eq!(streams.decide(), Decision::Keep(KeepReason::StreamActive));
+    let mut runs = world;
+    let thread = "Thread-9".to_owned();
+    runs.signals.command = Signal::Known(Some(thread.clone()));
+    let expected = Decision::Keep(KeepReason::CommandRunning { thread });
+    assert_eq!(runs.decide(), expected);
 }
