@@ -119,7 +119,12 @@ impl<'a> Look<'a> {
         let gpu_runtime = cluster.spark_version.as_deref().is_none_or(is_gpu_runtime);
         let gpus = hardware.and_then(|hardware| hardware.has_gpus) != Some(false);
         let ran_a_job = self.spark()?.is_some_and(|spark| spark.ran_a_job);
-        let workers = cluster.num_workers.is_some_and(|workers| workers > 0) || cluster.autoscales;
+        // An autoscaling cluster tells no number; one that tells none at work is
+        // a single node for now.
+        let workers = match cluster.num_workers {
+            Some(workers) => workers > 0,
+            None => cluster.autoscales,
+        };
         Ok(if !workers {
             Some(Weakness::SingleNode)
         } else if gpus || gpu_runtime {

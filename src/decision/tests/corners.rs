@@ -2,7 +2,7 @@
 //! named after the rule that must hold there too.
 
 use super::world::{World, hours, proof};
-use crate::decision::{Decision, Evidence, KeepReason, longest_wait};
+use crate::decision::{Decision, Evidence, KeepReason, Weakness, longest_wait};
 use crate::signals::{NodesView, Signal, StreamingView};
 
 #[test]
@@ -32,4 +32,19 @@ fn keeps_a_cluster_that_streams_or_runs_a_command_though_spark_is_unknown() {
     runs.signals.command = Signal::Known(Some(thread.clone()));
     let expected = Decision::Keep(KeepReason::CommandRunning { thread });
     assert_eq!(runs.decide(), expected);
+}
+
+#[test]
+fn cluster_with_no_workers_is_a_single_node_though_it_autoscales() {
+    let mut world = World::idle();
+    world.lose_nodes();
+    world.cluster().autoscales = true;
+    world.cluster().num_workers = None;
+    assert_eq!(proof(&world).evidence(), Evidence::SparkAlone);
+    world.cluster().num_workers = Some(0);
+    let expected = KeepReason::EvidenceTooWeak {
+        evidence: Evidence::SparkAlone,
+        weakness: Weakness::SingleNode,
+    };
+    assert_eq!(world.decide(), Decision::Keep(expected));
 }
