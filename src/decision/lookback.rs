@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::proof::Evidence;
+use super::quiet::threshold;
 use super::rules::contradiction_window;
 use crate::policy::Policy;
 use crate::signals::{Signals, SparkWorkKind, StreamingView};
@@ -21,9 +23,10 @@ pub fn longest_wait(signals: &Signals, policy: &Policy) -> Duration {
     if work.is_some_and(|work| work.kind == SparkWorkKind::Job) {
         return policy.idle_after.max(contradiction_window());
     }
-    if spark.is_some() && no_stream {
-        policy.idle_after
+    let evidence = if spark.is_some() && no_stream {
+        Evidence::Both
     } else {
-        policy.nodes_alone_threshold()
-    }
+        Evidence::NodesAlone
+    };
+    threshold(evidence, policy)
 }

@@ -153,11 +153,13 @@ impl<'a> Look<'a> {
     }
 }
 
-fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
+/// How long the quiet must last. One witness is never enough sooner than both,
+/// whatever the policy says, so that losing one cannot hasten a termination.
+pub(super) fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
     match evidence {
         Evidence::Both => policy.idle_after,
-        Evidence::SparkAlone => policy.idle_after_one_witness,
-        Evidence::NodesAlone => policy.nodes_alone_threshold(),
+        Evidence::SparkAlone => policy.idle_after_one_witness.max(policy.idle_after),
+        Evidence::NodesAlone => policy.nodes_alone_threshold().max(policy.idle_after),
     }
 }
 

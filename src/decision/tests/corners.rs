@@ -48,3 +48,17 @@ fn cluster_with_no_workers_is_a_single_node_though_it_autoscales() {
     };
     assert_eq!(world.decide(), Decision::Keep(expected));
 }
+
+#[test]
+fn less_evidence_is_never_enough_sooner() {
+    let mut world = World::idle();
+    world.policy.idle_after = hours(50);
+    world.policy.nodes_alone_suffices = true;
+    let mut without_spark = world.clone();
+    without_spark.lose_spark();
+    assert_eq!(proof(&without_spark).threshold(), hours(50));
+    let longest = longest_wait(&without_spark.signals, &without_spark.policy);
+    assert_eq!(longest, hours(50));
+    world.lose_nodes();
+    assert_eq!(proof(&world).threshold(), hours(50));
+}
