@@ -62,3 +62,14 @@ fn less_evidence_is_never_enough_sooner() {
     world.lose_nodes();
     assert_eq!(proof(&world).threshold(), hours(50));
 }
+
+#[test]
+fn keep_until_a_year_with_a_sign_is_unreadable_and_protects() {
+    for value in ["-2026-12-24", "+2026-11-01"] {
+        let mut world = World::idle();
+        world.add_tag("terminate-clusters-keep-until", value);
+        let value = value.to_owned();
+        let expected = KeepReason::KeepUntilUnreadable { value };
+        assert_eq!(world.decide(), Decision::Keep(expected));
+    }
+}
