@@ -37,7 +37,8 @@ fn same_world_a_minute_later_confirms_with_the_second_proof() {
 
 #[test]
 fn keeps_a_cluster_that_the_rules_keep_at_the_second_look() {
-    let cases: [(fn(&mut World), &str); 5] = [
+    type Case = (fn(&mut World), &'static str);
+    let cases: [Case; 5] = [
         (
             |world| world.cluster().state = ClusterState::Terminating,
             "not_running",
