@@ -44,7 +44,11 @@ impl fmt::Display for Shown<'_> {
             let is_last = rest.as_str().is_empty();
             // One place is kept for the mark of a cut, unless nothing follows.
             if escaped.width() + usize::from(!is_last) > left {
-                return if left == 0 { Ok(()) } else { f.write_char('…') };
+                return if left == 0 {
+                    Ok(())
+                } else {
+                    f.write_char('…')
+                };
             }
             left -= escaped.width();
             escaped.write(f)?;
@@ -113,7 +117,11 @@ mod tests {
 
     #[test]
     fn ordinary_names_stay_as_they_are() {
-        for name in ["nightly etl (é, 日本, 👍)", "Bob's cluster", "a-b_c.d/e:f=g"] {
+        for name in [
+            "nightly etl (é, 日本, 👍)",
+            "Bob's cluster",
+            "a-b_c.d/e:f=g",
+        ] {
             assert_eq!(shown(name), name);
         }
     }
@@ -122,15 +130,31 @@ mod tests {
     fn nothing_from_outside_can_end_a_line_or_drive_a_terminal() {
         assert_eq!(shown("a\r\nERROR b"), "a\\r\\nERROR b");
         assert_eq!(shown("\u{1b}[31m\u{9b}2J\0"), "\\u{1b}[31m\\u{9b}2J\\0");
-        assert_eq!(shown("a\u{2028}b\u{2029}c\u{85}d"), "a\\u{2028}b\\u{2029}c\\u{85}d");
+        assert_eq!(
+            shown("a\u{2028}b\u{2029}c\u{85}d"),
+            "a\\u{2028}b\\u{2029}c\\u{85}d"
+        );
     }
 
     #[test]
     fn nothing_from_outside_can_hide_or_reorder_text() {
         for hidden in [
-            '\u{200b}', '\u{200d}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{ad}',
-            '\u{61c}', '\u{180e}', '\u{fe0f}', '\u{e0041}', '\u{3164}', '\u{2800}', '\u{a0}',
-            '\u{34f}', '\u{301}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{fe0f}',
+            '\u{e0041}',
+            '\u{3164}',
+            '\u{2800}',
+            '\u{a0}',
+            '\u{34f}',
+            '\u{301}',
         ] {
             let expected = format!("a\\u{{{:x}}}b", u32::from(hidden));
             assert_eq!(shown(&format!("a{hidden}b")), expected);
