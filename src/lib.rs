@@ -1,4 +1,5 @@
 pub mod cluster;
+pub mod databricks;
 pub mod policy;
 pub mod service;
 pub mod signals;
