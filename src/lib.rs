@@ -1,6 +1,12 @@
+pub mod clock;
+pub mod cloud;
 pub mod cluster;
 pub mod databricks;
+pub mod identity;
+pub mod key_vault;
 pub mod policy;
+pub mod retry;
 pub mod service;
 pub mod signals;
 pub mod timestamp;
+pub mod transport;
