@@ -1,8 +1,14 @@
 pub mod azure_monitor;
+pub mod clock;
+pub mod cloud;
 pub mod cluster;
+pub mod identity;
+pub mod key_vault;
 pub mod policy;
+pub mod retry;
 pub mod service;
 pub mod signals;
 pub mod spark;
 pub mod timestamp;
+pub mod transport;
 pub mod witness;

@@ -1,0 +1,3 @@
+//! Reads secrets from Key Vault.
+
+pub use crate::identity::{SecretError, SecretErrorKind, SecretName};

@@ -1,0 +1,1 @@
+//! Puts our transport under the Azure SDK.
