@@ -1,3 +1,4 @@
+pub mod azure_monitor;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;
@@ -14,5 +15,7 @@ pub mod report;
 pub mod retry;
 pub mod service;
 pub mod signals;
+pub mod spark;
 pub mod timestamp;
 pub mod transport;
+pub mod witness;
