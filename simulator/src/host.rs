@@ -12,6 +12,7 @@
 
 mod app;
 mod encoding;
+mod error;
 mod function;
 mod invoke;
 mod logs;
@@ -22,8 +23,6 @@ mod settings;
 mod timer;
 mod wire;
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -35,6 +34,7 @@ use tokio::time::timeout;
 
 pub use app::{App, AppError};
 pub use encoding::{BindingValue, encode, encode_metadata, is_taken_for_base64};
+pub use error::{HostError, WaitError};
 pub use function::{Binding, Direction, Function};
 pub use invoke::HangMode;
 pub use logs::{LogLevel, LogRecord, LogSink, LogStream, read_line};
@@ -68,28 +68,6 @@ pub struct Builder {
     timeout_grace: Duration,
     ping_interval: Duration,
     error_window: Duration,
-}
-
-/// Why a host could not be started.
-#[derive(Debug)]
-pub enum HostError {
-    /// The app is not one that the host would run whole.
-    App(AppError),
-    /// No port, thread or runtime for the emulator itself.
-    Emulator(io::Error),
-    /// The handler gave no first answer.
-    NotReady(Box<WaitError>),
-}
-
-/// Something that was waited for did not happen.
-#[derive(Debug)]
-pub struct WaitError {
-    /// How long it was waited for.
-    pub waited: Duration,
-    /// The handler's state at the end.
-    pub state: HandlerState,
-    /// The host's log at the end.
-    pub logs: Vec<LogRecord>,
 }
 
 /// A run that was asked for by hand, and goes on by itself.
@@ -365,51 +343,3 @@ impl Builder {
         })
     }
 }
-
-impl From<AppError> for HostError {
-    fn from(error: AppError) -> Self {
-        Self::App(error)
-    }
-}
-
-impl From<io::Error> for HostError {
-    fn from(error: io::Error) -> Self {
-        Self::Emulator(error)
-    }
-}
-
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::App(error) => write!(f, "the host would not run this app: {error}"),
-            Self::Emulator(error) => write!(f, "the host emulator cannot start: {error}"),
-            Self::NotReady(error) => write!(f, "the handler is not ready: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for HostError {}
-
-impl fmt::Display for WaitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "nothing came within {:?}; the handler is {:?}; the log:",
-            self.waited, self.state
-        )?;
-        for record in &self.logs {
-            let LogRecord {
-                level,
-                text,
-                stream,
-                sink: _,
-                has_ansi: _,
-                invocation_id: _,
-            } = record;
-            write!(f, "\n  {stream:?} {level:?} {text}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for WaitError {}
