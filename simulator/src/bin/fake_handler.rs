@@ -40,9 +40,9 @@ async fn main() -> ExitCode {
     match at_start.split_once(':').unwrap_or((&at_start, "")) {
         ("" | "silent", "") => {}
         ("exit", code) => exit(code.parse().unwrap_or(UNKNOWN_WISH)),
-        ("when", file) => until_exists(file).await,
+        ("when", file) => until(|| Path::new(file).exists()).await,
         ("linger", file) => {
-            until_exists(file).await;
+            until(|| !Path::new(file).exists()).await;
             return ExitCode::SUCCESS;
         }
         _ => exit(UNKNOWN_WISH),
@@ -179,7 +179,7 @@ fn describe(head: &axum::http::request::Parts, body: &Bytes, others: &[String]) 
     })
 }
 
-/// Starts a process that shares the pipes and stays until `file` exists.
+/// Starts a process that shares the pipes and stays as long as `file` does.
 fn start_child(file: &str) -> io::Result<u32> {
     let child = Command::new(std::env::current_exe()?)
         .env("FAKE_AT_START", format!("linger:{file}"))
@@ -187,11 +187,11 @@ fn start_child(file: &str) -> io::Result<u32> {
     Ok(child.id())
 }
 
-/// Waits for a file, but not for ever: a test that fails must not leave this
-/// process behind.
-async fn until_exists(file: &str) {
+/// Waits for a condition, but not for ever: a test that fails must not leave
+/// this process behind.
+async fn until(condition: impl Fn() -> bool) {
     for _ in 0..12_000 {
-        if Path::new(file).exists() {
+        if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
