@@ -378,7 +378,8 @@ fn values_that_cannot_be_are_unknown() {
 
 #[test]
 fn an_answer_that_is_not_as_it_was_asked_for_is_unknown() {
-    let cases: [(&str, fn(&mut Value)); 15] = [
+    type Spoil = fn(&mut Value);
+    let cases: [(&str, Spoil); 15] = [
         ("another interval", |a| a["interval"] = json!("PT5M")),
         ("no machine", |a| {
             a["namespace"] = json!("Microsoft.Sql/servers")
