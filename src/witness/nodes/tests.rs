@@ -300,6 +300,9 @@ fn a_point_at_the_end_of_the_timespan_is_no_part_of_the_window() {
     };
     let answer = Machine::at_rest(longer).cpu(60..61, Some(WORK)).answer();
     assert_eq!(judge_answer(answer, &hour()), quiet(0));
+    let stale = Machine::at_rest(longer).cpu(50..60, None).answer();
+    let signal = judge_answer(stale, &hour());
+    assert_unknown(&signal, "the newest metric ended at");
 }
 
 #[test]

@@ -563,6 +563,7 @@ fn any_other_thread_says_nothing() {
     let frames = [
         "com.databricks.backend.daemon.driver.DriverWrapper.tryExecutingCommand(D.scala:645)",
         "com.databricks.backend.daemon.driver.DriverLocal.withAttributionTags(D.scala:48)",
+        "com.databricks.backend.daemon.driver.DriverWrapper.execute(D.scala:1)",
         "com.databricks.backend.daemon.data.DriverLocal.execute(D.scala:1)",
         "org.example.com.databricks.backend.daemon.driver.DriverLocal.execute(D.scala:1)",
         "com.databricks.backend.daemon.driver.execute(D.scala:1)",

@@ -105,6 +105,17 @@ fn a_layout_that_is_not_understood_is_unknown() {
 }
 
 #[test]
+fn an_active_query_beside_completed_ones_is_never_overlooked() {
+    for (active, stopped) in ACTIVE.iter().zip(STOPPED) {
+        let (_, completed) = stopped.split_once("<span id=\"completed\"").unwrap();
+        let both = active.replace("</body>", &format!("<span {completed}</body>"));
+        assert_eq!(page(&both), Signal::Known(StreamingView::Active));
+        let renamed = both.replace("Active Streaming Queries", "Running queries");
+        assert_unknown(&page(&renamed));
+    }
+}
+
+#[test]
 fn other_pages_with_status_200_are_unknown() {
     let jobs_page = TOUCHED[0]
         .replace("Shell - Streaming Query<", "Shell - Spark Jobs<")
