@@ -163,7 +163,10 @@ fn refusal(names: &PrincipalSecrets, aadsts: Option<u32>, status: u16, words: &s
             "a Conditional Access policy blocks the service principal; exempt it or allow this network"
                 .into()
         }
-        _ => return format!("Entra refused the service principal (AADSTS{aadsts}){words}"),
+        _ => words
+            .trim_start_matches(": ")
+            .trim_start_matches(&format!("AADSTS{aadsts}: "))
+            .to_owned(),
     };
     format!("Entra refused the service principal (AADSTS{aadsts}): {advice}")
 }
