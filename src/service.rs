@@ -332,10 +332,10 @@ impl Service {
         self.lane.meter().add(ask.stage, elapsed);
         log(ask, url, attempt, elapsed, &answer);
         match answer {
-            Ok(answer) => accept(answer, wanted, token).map_err(|(cause, headers)| Failure {
-                cause,
-                retry_after: self.retry_after(&headers),
-            }),
+            Ok(answer) => {
+                let retry_after = self.retry_after(answer.headers());
+                accept(answer, wanted, token).map_err(|cause| Failure { cause, retry_after })
+            }
             Err(why) => Err(Failure {
                 cause: CallErrorCause::Transport(why),
                 retry_after: None,
@@ -437,43 +437,39 @@ fn request(
         .map_err(|_| TransportError::refused("the request's target is no URI"))
 }
 
-/// Takes the body of a good answer; everything else becomes a cause, with the
-/// headers for the retry.
-fn accept(
-    answer: Response<Bytes>,
-    wanted: Wanted,
-    token: &Token,
-) -> Result<Bytes, (CallErrorCause, HeaderMap)> {
+/// Takes the body of a good answer; everything else becomes a cause.
+fn accept(answer: Response<Bytes>, wanted: Wanted, token: &Token) -> Result<Bytes, CallErrorCause> {
     let (parts, body) = answer.into_parts();
     let status = parts.status.as_u16();
-    let content_type = header(&parts.headers, &CONTENT_TYPE).unwrap_or_default();
+    let content_type = header(&parts.headers, &CONTENT_TYPE)
+        .map(|text| without_token(&text, token))
+        .unwrap_or_default();
     let kept = || {
         let start = body.get(..KEPT_BODY).unwrap_or(&body);
         without_token(&String::from_utf8_lossy(start), token)
     };
-    let cause = if !parts.status.is_success() {
-        CallErrorCause::Status(StatusError {
+    if !parts.status.is_success() {
+        return Err(CallErrorCause::Status(StatusError {
             status,
             location: header(&parts.headers, &LOCATION).map(|text| without_token(&text, token)),
             content_type,
             body: kept(),
-        })
-    } else if is_wanted(wanted, &content_type) {
+        }));
+    }
+    if is_wanted(wanted, &content_type) {
         return Ok(body);
-    } else {
-        match wanted {
-            Wanted::Json => CallErrorCause::NotJson {
-                status,
-                content_type,
-                body: kept(),
-            },
-            Wanted::Html => CallErrorCause::NotHtml {
-                status,
-                content_type,
-            },
-        }
-    };
-    Err((cause, parts.headers))
+    }
+    Err(match wanted {
+        Wanted::Json => CallErrorCause::NotJson {
+            status,
+            content_type,
+            body: kept(),
+        },
+        Wanted::Html => CallErrorCause::NotHtml {
+            status,
+            content_type,
+        },
+    })
 }
 
 fn is_wanted(wanted: Wanted, content_type: &str) -> bool {

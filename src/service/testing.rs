@@ -59,8 +59,16 @@ where
     H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'static,
 {
+    network_behind(Gate::new(Cloud::public(), None), handler)
+}
+
+/// The same behind another gate.
+pub(crate) fn network_behind<H, F>(gate: Gate, handler: H) -> (Network, Arc<MemoryTransport>)
+where
+    H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'static,
+{
     let cloud = Cloud::public();
-    let gate = Gate::new(cloud.clone(), None);
     let transport = Arc::new(MemoryTransport::new(gate, handler));
     let clock = PausableClock::starting_at(Timestamp::from_millis(1_795_334_400_000));
     let shared: Arc<dyn Transport> = transport.clone();

@@ -197,6 +197,15 @@ fn explain(error: &reqwest::Error) -> TransportError {
     TransportError::new(kind, never_sent, &chain(error))
 }
 
+/// What the operating system calls a connection that ended too early.
+const BREAKS: [io::ErrorKind; 5] = [
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::NotConnected,
+    io::ErrorKind::UnexpectedEof,
+];
+
 type Cause = dyn std::error::Error + 'static;
 
 fn is_break(cause: &Cause) -> bool {
@@ -205,18 +214,7 @@ fn is_break(cause: &Cause) -> bool {
     }
     cause
         .downcast_ref::<io::Error>()
-        .is_some_and(|error| match error.kind() {
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::UnexpectedEof => true,
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "`io::ErrorKind` is open-ended, and only these mean a break"
-            )]
-            _ => false,
-        })
+        .is_some_and(|error| BREAKS.contains(&error.kind()))
 }
 
 fn find(error: &reqwest::Error, wanted: impl Fn(&Cause) -> bool) -> bool {
