@@ -125,7 +125,7 @@ impl Databricks {
     ///
     /// # Errors
     ///
-    /// 403 when the principal may not: the smallest right is CAN_RESTART.
+    /// 403 when the principal may not: the smallest right is `CAN_RESTART`.
     pub async fn terminate_cluster(
         &self,
         id: &ClusterId,
@@ -170,8 +170,8 @@ impl Databricks {
     }
 
     /// The latest event since `from` after which the cluster had other machines
-    /// than before: RESIZING, UPSIZE_COMPLETED, NODES_LOST or an AUTOSCALING one
-    /// (its periodic statistics excepted).
+    /// than before: resized, up-sized, nodes lost, or autoscaling that backed off or
+    /// failed (not its periodic statistics).
     ///
     /// # Errors
     ///
@@ -274,9 +274,9 @@ impl Databricks {
 
 /// Whether `error` says that a cluster no longer exists.
 ///
-/// `clusters/get` answers an unknown id with 400 INVALID_PARAMETER_VALUE
+/// `clusters/get` answers an unknown id with 400 `INVALID_PARAMETER_VALUE`
 /// "Cluster … does not exist" and one that was terminated over 30 days ago with
-/// 400 INVALID_STATE, which the official Terraform provider takes as removed in
+/// 400 `INVALID_STATE`, which the official Terraform provider takes as removed in
 /// every case, by agreement with the Clusters team.
 #[must_use]
 pub fn cluster_gone(error: &CallError) -> bool {

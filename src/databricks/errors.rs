@@ -369,12 +369,12 @@ mod tests {
             "É:x",
             "<TITLE İ>x</TITLE>",
         ] {
-            ErrorBody::parse(text);
+            assert!(ErrorBody::parse(text).message.len() <= text.len());
         }
         let long = ErrorBody::parse(&"é".repeat(MESSAGE_CAP * 3));
         assert_eq!(long.message.chars().count(), MESSAGE_CAP);
         let nested = format!("{{\"error\":{}", "[".repeat(100_000));
-        ErrorBody::parse(&nested);
+        assert_eq!(ErrorBody::parse(&nested).message.len(), MESSAGE_CAP);
     }
 
     #[test]
