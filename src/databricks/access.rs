@@ -12,6 +12,68 @@ use super::errors::ErrorBody;
 use crate::retry::TransportErrorKind;
 use crate::service::{CallError, CallErrorCause, StatusError};
 
+const NOT_A_MEMBER: &str = "\
+    the service principal is not a member of the workspace: add it there under Settings, \
+    Identity and access, Service principals";
+const NO_WORKSPACE_ACCESS: &str = "\
+    the service principal is a member without the entitlement `workspace-access`: grant it in \
+    the workspace's settings of the service principal";
+const WRONG_TENANT: &str = "\
+    the workspace belongs to another Entra tenant than the service principal: take the workspace \
+    out of the policy, or the principal from the workspace's tenant";
+const WRONG_AUDIENCE: &str = "\
+    the workspace says that the token is for another service: check that the workspace's URL and \
+    the cloud setting belong together";
+const TOKEN_REFUSED: &str = "\
+    the workspace does not accept the token, not even a fresh one: check the tenant id and the \
+    client id, and that the service principal is active in the workspace";
+const NO_TOKEN: &str = "there is no token to call the workspace with";
+const PRIVATE_LINK_ONLY: &str = "\
+    the workspace takes connections by private link only: run the Function App in a network with \
+    a private endpoint to it, or enable public network access";
+const IP_ACCESS_LIST: &str = "\
+    the workspace's IP access list does not hold the address that the Function App sends from: \
+    add its outbound addresses (a proxy or a private link can cause this too)";
+const FORBIDDEN: &str = "\
+    the workspace refused the service principal for a reason that is not recognised: check its \
+    entitlements, and that it is active";
+const WORKSPACE_NOT_FOUND: &str = "\
+    the host knows no such workspace: it may be deleted, so check the URL and take the workspace \
+    out of the policy if it is gone";
+const HOST_NOT_FOUND: &str = "\
+    the workspace's host does not exist or is private: check the URL, and the private DNS zone \
+    where the workspace has a private endpoint";
+const NOT_CONNECTED: &str = "\
+    no connection to the workspace came about: check firewall, routes and proxy of the Function \
+    App";
+const TLS_FAILED: &str = "\
+    the TLS connection to the workspace failed: where a proxy opens TLS, name its certificate \
+    authority in SSL_CERT_FILE";
+const TIMED_OUT: &str =
+    "the workspace did not answer in time: check firewall and routes if it happens again";
+const BROKEN_OFF: &str =
+    "the connection broke off before the workspace's answer ended: the next sweep tries again";
+const NOT_REACHED: &str = "\
+    the sweep's time was over before the workspace answered: the next sweep tries again; sweep \
+    fewer workspaces or allow more time if it happens again";
+const HOST_REFUSED: &str = "\
+    the host is none that a token may go to: the URL has to be https://adb-<digits>.<n> in the \
+    cloud's Databricks domain";
+const THROTTLED: &str = "\
+    the workspace limits the rate of requests: the next sweep tries again; look for other \
+    clients of the same principal if it happens again";
+const HTML_INSTEAD_OF_JSON: &str = "\
+    the workspace answered with a page for people, such as its login page, where the API answers \
+    JSON: check the URL, and for a proxy in between";
+const NOT_UNDERSTOOD: &str =
+    "the answer is not what the API promises: check the URL, and for a proxy in between";
+const SERVER_ERROR: &str = "\
+    the workspace failed by itself: the next sweep tries again; look at the Azure status page if \
+    it happens again";
+const UNEXPECTED_STATUS: &str = "\
+    the workspace answered in a way that the API does not describe: check the URL, and for a \
+    proxy in between";
+
 /// Why a workspace gave no usable answer to a call that any member may make.
 /// Its `Display` is a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,92 +181,28 @@ impl AccessProblem {
     /// The sentence, where it depends on nothing but the kind.
     fn sentence(&self) -> &'static str {
         match self {
-            Self::NotAMember => {
-                "the service principal is not a member of the workspace: add it there under \
-                 Settings, Identity and access, Service principals"
-            }
-            Self::NoWorkspaceAccess => {
-                "the service principal is a member without the entitlement `workspace-access`: \
-                 grant it in the workspace's settings of the service principal"
-            }
-            Self::WrongTenant { .. } => {
-                "the workspace belongs to another Entra tenant than the service principal: take \
-                 the workspace out of the policy, or the principal from the workspace's tenant"
-            }
-            Self::WrongAudience => {
-                "the workspace says that the token is for another service: check that the \
-                 workspace's URL and the cloud setting belong together"
-            }
-            Self::TokenRefused => {
-                "the workspace does not accept the token, not even a fresh one: check the tenant \
-                 id and the client id, and that the service principal is active in the workspace"
-            }
-            Self::NoToken(_) => "there is no token to call the workspace with",
-            Self::PrivateLinkOnly => {
-                "the workspace takes connections by private link only: run the Function App in a \
-                 network with a private endpoint to it, or enable public network access"
-            }
-            Self::IpAccessList => {
-                "the workspace's IP access list does not hold the address that the Function App \
-                 sends from: add its outbound addresses (a proxy or a private link can cause \
-                 this too)"
-            }
-            Self::Forbidden => {
-                "the workspace refused the service principal for a reason that is not recognised: \
-                 check its entitlements, and that it is active"
-            }
-            Self::WorkspaceNotFound => {
-                "the host knows no such workspace: it may be deleted, so check the URL and take \
-                 the workspace out of the policy if it is gone"
-            }
-            Self::HostNotFound => {
-                "the workspace's host does not exist or is private: check the URL, and the \
-                 private DNS zone where the workspace has a private endpoint"
-            }
-            Self::NotConnected => {
-                "no connection to the workspace came about: check firewall, routes and proxy of \
-                 the Function App"
-            }
-            Self::TlsFailed => {
-                "the TLS connection to the workspace failed: where a proxy opens TLS, name its \
-                 certificate authority in SSL_CERT_FILE"
-            }
-            Self::TimedOut => {
-                "the workspace did not answer in time: check firewall and routes if it happens \
-                 again"
-            }
-            Self::BrokenOff => {
-                "the connection broke off before the workspace's answer ended: the next sweep \
-                 tries again"
-            }
-            Self::NotReached => {
-                "the sweep's time was over before the workspace answered: the next sweep tries \
-                 again; sweep fewer workspaces or allow more time if it happens again"
-            }
-            Self::HostRefused => {
-                "the host is none that a token may go to: the URL has to be \
-                 https://adb-<digits>.<n> in the cloud's Databricks domain"
-            }
-            Self::Throttled => {
-                "the workspace limits the rate of requests: the next sweep tries again; look for \
-                 other clients of the same principal if it happens again"
-            }
-            Self::HtmlInsteadOfJson => {
-                "the workspace answered with a page for people, such as its login page, where \
-                 the API answers JSON: check the URL, and for a proxy in between"
-            }
-            Self::NotUnderstood => {
-                "the answer is not what the API promises: check the URL, and for a proxy in \
-                 between"
-            }
-            Self::ServerError(_) => {
-                "the workspace failed by itself: the next sweep tries again; look at the Azure \
-                 status page if it happens again"
-            }
-            Self::UnexpectedStatus(_) => {
-                "the workspace answered in a way that the API does not describe: check the URL, \
-                 and for a proxy in between"
-            }
+            Self::NotAMember => NOT_A_MEMBER,
+            Self::NoWorkspaceAccess => NO_WORKSPACE_ACCESS,
+            Self::WrongTenant { .. } => WRONG_TENANT,
+            Self::WrongAudience => WRONG_AUDIENCE,
+            Self::TokenRefused => TOKEN_REFUSED,
+            Self::NoToken(_) => NO_TOKEN,
+            Self::PrivateLinkOnly => PRIVATE_LINK_ONLY,
+            Self::IpAccessList => IP_ACCESS_LIST,
+            Self::Forbidden => FORBIDDEN,
+            Self::WorkspaceNotFound => WORKSPACE_NOT_FOUND,
+            Self::HostNotFound => HOST_NOT_FOUND,
+            Self::NotConnected => NOT_CONNECTED,
+            Self::TlsFailed => TLS_FAILED,
+            Self::TimedOut => TIMED_OUT,
+            Self::BrokenOff => BROKEN_OFF,
+            Self::NotReached => NOT_REACHED,
+            Self::HostRefused => HOST_REFUSED,
+            Self::Throttled => THROTTLED,
+            Self::HtmlInsteadOfJson => HTML_INSTEAD_OF_JSON,
+            Self::NotUnderstood => NOT_UNDERSTOOD,
+            Self::ServerError(_) => SERVER_ERROR,
+            Self::UnexpectedStatus(_) => UNEXPECTED_STATUS,
         }
     }
 }
