@@ -4,11 +4,18 @@
 //! learned says why, and one that nobody asked for says so, and neither is ever
 //! taken for a quiet cluster.
 
+mod aged;
+pub mod facts;
+pub mod gather;
+
 use std::fmt;
 
+use crate::cluster::Cluster;
+use crate::escape::Shown;
 use crate::timestamp::Timestamp;
 
-/// Why a signal is unknown: one clause for the report, already free of secrets.
+/// Why a signal is unknown: one clause for the report, free of secrets. It may
+/// quote an answer, so it is escaped where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why(pub String);
 
@@ -20,7 +27,7 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Shown::text(&self.0).fmt(f)
     }
 }
 
@@ -115,4 +122,87 @@ pub enum NodesView {
     },
     /// No VM is busy, since this instant.
     QuietSince(Timestamp),
+}
+
+/// What is known of a cluster's machines from `list-node-types`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hardware {
+    /// vCPUs of the driver's machine.
+    pub driver_cores: f64,
+    /// vCPUs of each executor's machine.
+    pub worker_cores: f64,
+    /// Whether driver or executors have GPUs; `None` when the list does not say.
+    pub has_gpus: Option<bool>,
+}
+
+/// Everything that was asked about one cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signals {
+    pub cluster: Cluster,
+    /// Whether it is pinned, from the workspace's listing of pinned clusters.
+    pub pinned: Signal<bool>,
+    /// The run that names the cluster, described; `None` when no active run does.
+    pub active_run: Signal<Option<String>>,
+    /// The latest end of a completed run on it.
+    pub last_run_end: Signal<Option<Timestamp>>,
+    pub spark: Signal<SparkView>,
+    pub streaming: Signal<StreamingView>,
+    /// The thread that executes a command, if one does.
+    pub command: Signal<Option<String>>,
+    pub hardware: Signal<Hardware>,
+    /// The driver's machine.
+    pub driver_node: Signal<NodesView>,
+    /// Every machine of the cluster, no scaling since.
+    pub all_nodes: Signal<NodesView>,
+}
+
+impl Signals {
+    /// What the cluster's own record tells; everything else is yet to be asked.
+    #[must_use]
+    pub fn of(cluster: Cluster) -> Self {
+        Self {
+            cluster,
+            pinned: Signal::NotAsked,
+            active_run: Signal::NotAsked,
+            last_run_end: Signal::NotAsked,
+            spark: Signal::NotAsked,
+            streaming: Signal::NotAsked,
+            command: Signal::NotAsked,
+            hardware: Signal::NotAsked,
+            driver_node: Signal::NotAsked,
+            all_nodes: Signal::NotAsked,
+        }
+    }
+
+    /// Every signal that was asked for in vain, by name, with the reason.
+    #[must_use]
+    pub fn unknowns(&self) -> Vec<(&'static str, &Why)> {
+        let Self {
+            cluster: _,
+            pinned,
+            active_run,
+            last_run_end,
+            spark,
+            streaming,
+            command,
+            hardware,
+            driver_node,
+            all_nodes,
+        } = self;
+        let named = [
+            ("pin", pinned.why()),
+            ("active runs", active_run.why()),
+            ("completed runs", last_run_end.why()),
+            ("spark", spark.why()),
+            ("streaming", streaming.why()),
+            ("commands", command.why()),
+            ("hardware", hardware.why()),
+            ("driver node", driver_node.why()),
+            ("nodes", all_nodes.why()),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(name, why)| why.map(|why| (name, why)))
+            .collect()
+    }
 }

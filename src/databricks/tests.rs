@@ -9,6 +9,7 @@ use crate::service::testing::{answer, service};
 use crate::transport::{MemoryTransport, RecordedRequest, TransportError};
 
 mod listing;
+mod permit;
 mod runs;
 
 /// A workspace that answers `respond(path, query, body)` with a status and JSON.
@@ -124,7 +125,8 @@ async fn a_cluster_that_is_gone_is_told_from_every_other_failure() {
 #[tokio::test(start_paused = true)]
 async fn termination_is_one_post_of_the_id() {
     let (databricks, transport) = always(200, "{}");
-    let done = databricks.terminate_cluster(&id(), Permit(())).await;
+    let (permit, second) = permit::permit();
+    let done = databricks.terminate_cluster(permit, second).await;
     assert!(done.is_ok());
     assert_eq!(requests(&transport), ["POST /api/2.1/clusters/delete"]);
     let sent = transport.sent();
@@ -143,7 +145,8 @@ async fn a_refused_termination_is_an_error() {
         (200, r#"{"error_code":"INVALID_STATE","message":"no"}"#),
     ] {
         let (databricks, _) = always(status, json);
-        let done = databricks.terminate_cluster(&id(), Permit(())).await;
+        let (permit, second) = permit::permit();
+        let done = databricks.terminate_cluster(permit, second).await;
         assert!(done.is_err(), "{status} {json}");
     }
 }

@@ -1,0 +1,165 @@
+//! What the rules share: which witnesses say quiet, since when, how long that
+//! must last, and what makes a lone witness too weak.
+//!
+//! Reads signals only through `Look::read`, like the rules. Pure.
+
+use std::time::Duration;
+
+use super::proof::{Evidence, Quiet};
+use super::reason::Weakness;
+use super::{Look, Question};
+use crate::policy::Policy;
+use crate::signals::{NodesView, SparkView, StreamingView};
+use crate::timestamp::Timestamp;
+
+/// How far ahead of our clock a time from outside may lie and still count as now.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+impl<'a> Look<'a> {
+    pub(super) fn spark(&self) -> Result<Option<&'a SparkView>, Question> {
+        self.read(&self.signals.spark, Question::Spark)
+    }
+
+    /// The driver's machine; its size first, without which no load can be told.
+    pub(super) fn driver_node(&self) -> Result<Option<&'a NodesView>, Question> {
+        if !self.policy.nodes_witness {
+            return Ok(None);
+        }
+        self.read(&self.signals.hardware, Question::Hardware)?;
+        self.read(&self.signals.driver_node, Question::DriverNode)
+    }
+
+    pub(super) fn all_nodes(&self) -> Result<Option<&'a NodesView>, Question> {
+        if !self.policy.nodes_witness {
+            return Ok(None);
+        }
+        self.read(&self.signals.hardware, Question::Hardware)?;
+        self.read(&self.signals.all_nodes, Question::AllNodes)
+    }
+
+    /// `last_activity_time`, unless it lies too far ahead to be believed.
+    pub(super) fn last_activity(&self) -> Option<Timestamp> {
+        let at = self.signals.cluster.last_activity_time?;
+        (at <= self.now.plus(CLOCK_SKEW)).then(|| at.min(self.now))
+    }
+
+    /// The latest known start of the driver.
+    pub(super) fn start(&self) -> Result<Option<Timestamp>, Question> {
+        let application = self.spark()?.map(|spark| spark.application_started);
+        Ok(self.signals.cluster.started().max(application))
+    }
+
+    /// Whether Spark is a witness and says quiet: no work, and no stream that
+    /// could be waiting for data.
+    pub(super) fn spark_says_quiet(&self) -> Result<bool, Question> {
+        let Some(spark) = self.spark()? else {
+            return Ok(false);
+        };
+        let streaming = self.read(&self.signals.streaming, Question::Streaming)?;
+        let no_stream = match streaming {
+            Some(StreamingView::NoneActive | StreamingView::NeverAny) => true,
+            Some(StreamingView::Active) | None => false,
+        };
+        Ok(spark.busy.is_none() && no_stream)
+    }
+
+    /// Since when the nodes are quiet: beside Spark the driver's machine is
+    /// enough, alone every machine must be known.
+    pub(super) fn nodes_quiet_since(&self) -> Result<Option<Timestamp>, Question> {
+        let driver = self.driver_node()?;
+        let view = if self.spark_says_quiet()? || driver.is_none() {
+            driver
+        } else {
+            self.all_nodes()?
+        };
+        Ok(view.and_then(|view| match view {
+            NodesView::Busy { .. } => None,
+            NodesView::QuietSince(since) => Some(*since),
+        }))
+    }
+
+    pub(super) fn evidence(&self) -> Result<Option<Evidence>, Question> {
+        let nodes = self.nodes_quiet_since()?.is_some();
+        Ok(match (self.spark_says_quiet()?, nodes) {
+            (true, true) => Some(Evidence::Both),
+            (true, false) => Some(Evidence::SparkAlone),
+            (false, true) => Some(Evidence::NodesAlone),
+            (false, false) => None,
+        })
+    }
+
+    /// The latest sign of life among everything that is known, with the wait
+    /// that the evidence for quiet asks for.
+    pub(super) fn quiet(&self) -> Result<Option<Quiet>, Question> {
+        let Some(evidence) = self.evidence()? else {
+            return Ok(None);
+        };
+        let spark = self.spark()?;
+        let ended = self.read(&self.signals.last_run_end, Question::CompletedRuns)?;
+        let signs = [
+            self.start()?,
+            ended.copied().flatten(),
+            spark.and_then(|spark| spark.last_completion),
+            spark.and_then(|spark| spark.last_stream_batch),
+            self.nodes_quiet_since()?,
+            self.last_activity(),
+        ];
+        let latest = signs.into_iter().flatten().max();
+        Ok(latest.map(|since| Quiet {
+            since: since.min(self.now),
+            evidence,
+            threshold: threshold(evidence, self.policy),
+        }))
+    }
+
+    pub(super) fn weakness_of_spark(&self) -> Result<Option<Weakness>, Question> {
+        let cluster = &self.signals.cluster;
+        let hardware = self.read(&self.signals.hardware, Question::Hardware)?;
+        let ml = cluster.spark_version.as_deref().is_none_or(is_ml_runtime);
+        let gpu_runtime = cluster.spark_version.as_deref().is_none_or(is_gpu_runtime);
+        let gpus = hardware.and_then(|hardware| hardware.has_gpus) != Some(false);
+        let ran_a_job = self.spark()?.is_some_and(|spark| spark.ran_a_job);
+        let workers = cluster.num_workers.is_some_and(|workers| workers > 0) || cluster.autoscales;
+        Ok(if !workers {
+            Some(Weakness::SingleNode)
+        } else if gpus || gpu_runtime {
+            Some(Weakness::Gpu)
+        } else if ml {
+            Some(Weakness::MlRuntime)
+        } else if !ran_a_job {
+            Some(Weakness::NoSparkJobYet)
+        } else {
+            None
+        })
+    }
+
+    pub(super) fn weakness_of_nodes(&self) -> Result<Option<Weakness>, Question> {
+        let cluster = &self.signals.cluster;
+        let hardware = self.read(&self.signals.hardware, Question::Hardware)?;
+        let gpu_runtime = cluster.spark_version.as_deref().is_none_or(is_gpu_runtime);
+        let gpus = hardware.and_then(|hardware| hardware.has_gpus) != Some(false);
+        Ok(if gpus || gpu_runtime {
+            Some(Weakness::NodesBlindToGpu)
+        } else if cluster.uses_pool {
+            Some(Weakness::NodesOfAPool)
+        } else {
+            None
+        })
+    }
+}
+
+fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
+    match evidence {
+        Evidence::Both => policy.idle_after,
+        Evidence::SparkAlone => policy.idle_after_one_witness,
+        Evidence::NodesAlone => policy.nodes_alone_threshold(),
+    }
+}
+
+fn is_ml_runtime(spark_version: &str) -> bool {
+    spark_version.to_ascii_lowercase().contains("-ml-")
+}
+
+fn is_gpu_runtime(spark_version: &str) -> bool {
+    spark_version.to_ascii_lowercase().contains("-gpu")
+}

@@ -1,0 +1,299 @@
+//! Why a cluster is kept: one variant per rule and cause, with a stable
+//! spelling, a sentence for people, and the earliest time at which the cluster
+//! could be terminated.
+//!
+//! Rendering only; the rules themselves are in `decision`. Text from outside is
+//! kept as it came and is escaped by whoever shows it.
+
+use std::time::Duration;
+
+use super::Question;
+use super::proof::{Evidence, Quiet};
+use crate::escape::Shown;
+use crate::human::Span;
+use crate::policy::Policy;
+use crate::signals::{SparkWork, Why};
+use crate::timestamp::Timestamp;
+
+/// What a recent sign of activity was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivitySign {
+    RunEnded,
+    LastActivityTime,
+}
+
+/// A signal without which nothing is terminated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequiredSignal {
+    ActiveRuns,
+    Start,
+    SparkContextId,
+    Pin,
+    /// A question that matters was not asked, because the look was cut short.
+    NotAsked(Question),
+}
+
+impl RequiredSignal {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActiveRuns => "active runs",
+            Self::Start => "start",
+            Self::SparkContextId => "spark_context_id",
+            Self::Pin => "pin",
+            Self::NotAsked(question) => question.as_str(),
+        }
+    }
+}
+
+/// Why the evidence does not suffice for this kind of cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// Spark alone, on a single node.
+    SingleNode,
+    /// Spark alone, on machines with a GPU, or not known to be without.
+    Gpu,
+    /// Spark alone, on a machine-learning runtime, or an unknown one.
+    MlRuntime,
+    /// Spark alone, and no Spark job since the application started.
+    NoSparkJobYet,
+    /// Nodes alone, on machines with a GPU, or not known to be without.
+    NodesBlindToGpu,
+    /// Nodes alone, on machines from a pool.
+    NodesOfAPool,
+}
+
+impl Weakness {
+    fn clause(self) -> &'static str {
+        match self {
+            Self::SingleNode => "Spark alone cannot speak for a single node",
+            Self::Gpu => "Spark alone cannot speak for GPU machines",
+            Self::MlRuntime => "Spark alone cannot speak for a machine-learning runtime",
+            Self::NoSparkJobYet => "Spark alone cannot speak where no Spark job has run",
+            Self::NodesBlindToGpu => "host metrics alone do not see GPUs",
+            Self::NodesOfAPool => "host metrics alone cannot speak for machines of a pool",
+        }
+    }
+}
+
+/// Why a cluster is kept. The order is the order of the rules.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeepReason {
+    NotAllPurpose {
+        source: String,
+    },
+    NotRunning {
+        state: String,
+    },
+    ProtectedByTag,
+    ProtectedByName {
+        pattern: String,
+    },
+    ProtectedByPin,
+    Exempt {
+        until: Timestamp,
+        day: String,
+        reason: String,
+    },
+    KeepUntil {
+        until: Timestamp,
+        day: String,
+    },
+    KeepUntilUnreadable {
+        value: String,
+    },
+    ActiveRun {
+        run: String,
+    },
+    RecentActivity {
+        sign: ActivitySign,
+        at: Timestamp,
+    },
+    StartedRecently {
+        at: Timestamp,
+    },
+    CommandRunning {
+        thread: String,
+    },
+    SparkBusy {
+        work: SparkWork,
+    },
+    Contradictory {
+        work: SparkWork,
+    },
+    StreamActive,
+    StreamTraces {
+        last_batch: Timestamp,
+    },
+    NodesBusy {
+        cores: f64,
+        network_bytes_per_minute: f64,
+    },
+    RequiredUnknown {
+        signal: RequiredSignal,
+        why: Option<Why>,
+    },
+    NoWitness,
+    EvidenceTooWeak {
+        evidence: Evidence,
+        weakness: Weakness,
+    },
+    PlatformSawActivity {
+        autotermination: Duration,
+        quiet_since: Timestamp,
+    },
+    QuietTooShort {
+        quiet: Quiet,
+    },
+}
+
+impl KeepReason {
+    /// The spelling in logs and JSON; stable across versions.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotAllPurpose { .. } => "not_all_purpose",
+            Self::NotRunning { .. } => "not_running",
+            Self::ProtectedByTag => "protected_by_tag",
+            Self::ProtectedByName { .. } => "protected_by_name",
+            Self::ProtectedByPin => "protected_by_pin",
+            Self::Exempt { .. } => "exempt",
+            Self::KeepUntil { .. } => "keep_until",
+            Self::KeepUntilUnreadable { .. } => "keep_until_unreadable",
+            Self::ActiveRun { .. } => "active_run",
+            Self::RecentActivity { .. } => "recent_activity",
+            Self::StartedRecently { .. } => "started_recently",
+            Self::CommandRunning { .. } => "command_running",
+            Self::SparkBusy { .. } => "spark_busy",
+            Self::Contradictory { .. } => "contradictory",
+            Self::StreamActive => "stream_active",
+            Self::StreamTraces { .. } => "stream_traces",
+            Self::NodesBusy { .. } => "nodes_busy",
+            Self::RequiredUnknown { .. } => "required_unknown",
+            Self::NoWitness => "no_witness",
+            Self::EvidenceTooWeak { .. } => "evidence_too_weak",
+            Self::PlatformSawActivity { .. } => "platform_saw_activity",
+            Self::QuietTooShort { .. } => "quiet_too_short",
+        }
+    }
+
+    /// One clause for people, everything from outside escaped.
+    #[must_use]
+    pub fn clause(&self) -> String {
+        match self {
+            Self::NotAllPurpose { source } => {
+                format!("its source is {}, not UI or API", Shown::name(source))
+            }
+            Self::NotRunning { state } => format!("its state is {}", Shown::name(state)),
+            Self::ProtectedByTag => "its tag `terminate-clusters` protects it".to_owned(),
+            Self::ProtectedByName { pattern } => {
+                format!("its name matches `{}`", Shown::name(pattern))
+            }
+            Self::ProtectedByPin => "it is pinned".to_owned(),
+            Self::Exempt { day, reason, .. } => {
+                let (day, reason) = (Shown::name(day), Shown::text(reason));
+                format!("it is exempt through {day}: {reason}")
+            }
+            Self::KeepUntil { day, .. } => {
+                format!("its tag keeps it through {}", Shown::name(day))
+            }
+            Self::KeepUntilUnreadable { value } => format!(
+                "its tag `terminate-clusters-keep-until` is no date: {}",
+                Shown::name(value)
+            ),
+            Self::ActiveRun { run } => format!("{} is active on it", Shown::text(run)),
+            Self::RecentActivity { sign, at } => match sign {
+                ActivitySign::RunEnded => format!("a job run on it ended at {at}"),
+                ActivitySign::LastActivityTime => format!("the platform saw activity at {at}"),
+            },
+            Self::StartedRecently { at } => format!("it started at {at}"),
+            Self::CommandRunning { thread } => {
+                format!("a command is running in thread {}", Shown::name(thread))
+            }
+            Self::SparkBusy { work } => format!("Spark is busy: {}", work_clause(work)),
+            Self::Contradictory { work } => format!(
+                "Spark calls {} running, yet no machine has worked for a day: look at it",
+                work_clause(work)
+            ),
+            Self::StreamActive => "a streaming query is active".to_owned(),
+            Self::StreamTraces { last_batch } => {
+                format!("a stream ran a batch at {last_batch} and nothing says that it has ended")
+            }
+            Self::NodesBusy {
+                cores,
+                network_bytes_per_minute,
+            } => {
+                let megabytes = network_bytes_per_minute / 1e6;
+                format!("a machine is busy: {cores:.2} cores, {megabytes:.1} MB/min of network")
+            }
+            Self::RequiredUnknown { signal, why } => match why {
+                Some(why) => format!("{} unknown: {why}", signal.as_str()),
+                None => format!("{} unknown", signal.as_str()),
+            },
+            Self::NoWitness => "no witness can say that it is quiet".to_owned(),
+            Self::EvidenceTooWeak { weakness, .. } => weakness.clause().to_owned(),
+            Self::PlatformSawActivity {
+                autotermination,
+                quiet_since,
+            } => format!(
+                "quiet to us since {quiet_since}, yet the platform, which stops it after {}, saw activity",
+                Span(*autotermination)
+            ),
+            Self::QuietTooShort { quiet } => format!(
+                "quiet since {}; {}, so it is terminated after {}",
+                quiet.since,
+                quiet.evidence.clause(),
+                Span(quiet.threshold)
+            ),
+        }
+    }
+
+    /// The earliest time at which the cluster could be terminated, should nothing
+    /// happen on it until then.
+    #[must_use]
+    pub fn earliest(&self, policy: &Policy) -> Earliest {
+        match self {
+            Self::NotAllPurpose { .. } => Earliest::Never("only all-purpose clusters are"),
+            Self::NotRunning { .. } => Earliest::Never("only a running cluster is"),
+            Self::ProtectedByTag | Self::ProtectedByName { .. } | Self::ProtectedByPin => {
+                Earliest::Never("it is protected")
+            }
+            Self::KeepUntilUnreadable { .. } => Earliest::Never("until its tag is a date"),
+            Self::Exempt { until, .. } | Self::KeepUntil { until, .. } => Earliest::At(*until),
+            Self::ActiveRun { .. } => Earliest::Never("while a run is active"),
+            Self::RecentActivity { at, .. } | Self::StartedRecently { at } => {
+                Earliest::At(at.plus(policy.idle_after))
+            }
+            Self::CommandRunning { .. } => Earliest::Never("while a command is running"),
+            Self::SparkBusy { .. } | Self::Contradictory { .. } => {
+                Earliest::Never("while Spark is busy")
+            }
+            Self::StreamActive => Earliest::Never("while a stream is active"),
+            Self::StreamTraces { last_batch } => {
+                Earliest::At(last_batch.plus(policy.streaming_silence))
+            }
+            Self::NodesBusy { .. } => Earliest::Never("while its machines are busy"),
+            Self::RequiredUnknown { .. } => Earliest::Never("until that is known"),
+            Self::NoWitness => Earliest::Never("until a witness answers"),
+            Self::EvidenceTooWeak { .. } => Earliest::Never("until another witness answers"),
+            Self::PlatformSawActivity { .. } => Earliest::Never("left to the platform"),
+            Self::QuietTooShort { quiet } => Earliest::At(quiet.since.plus(quiet.threshold)),
+        }
+    }
+}
+
+/// When a cluster could be terminated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earliest {
+    At(Timestamp),
+    /// Not as things are; a clause that reads after "never: ".
+    Never(&'static str),
+}
+
+fn work_clause(work: &SparkWork) -> String {
+    let label = Shown::name(&work.label);
+    match work.since {
+        Some(since) => format!("{label} since {since}"),
+        None => label.to_string(),
+    }
+}
