@@ -26,6 +26,8 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::cluster::{Cluster, ClusterId, NodeTypes};
+use crate::decision::Proof;
+use crate::plan::Permit;
 use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 use crate::timestamp::Timestamp;
 
@@ -55,10 +57,6 @@ const RESIZE_EVENTS: [&str; 5] = [
     "AUTOSCALING_BACKOFF",
     "AUTOSCALING_FAILED",
 ];
-
-/// Stands in for the permit that `plan` hands out per termination.
-#[derive(Debug)]
-pub struct Permit(());
 
 /// Whether the principal is shown to see every job run of the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,18 +117,16 @@ impl Databricks {
         Ok(cluster)
     }
 
-    /// Asks the platform to terminate a cluster. Success means accepted: the
-    /// cluster is TERMINATING at some later moment, and a terminated one stays
-    /// as it is.
+    /// Asks the platform to terminate the cluster that the permit is for, which
+    /// the second look has proven idle again. Success means accepted: the cluster
+    /// is TERMINATING at some later moment, and a terminated one stays as it is.
+    /// For `action` alone.
     ///
     /// # Errors
     ///
-    /// 403 when the principal may not: the smallest right is CAN_RESTART.
-    pub async fn terminate_cluster(
-        &self,
-        id: &ClusterId,
-        _permit: Permit,
-    ) -> Result<(), CallError> {
+    /// 403 when the principal may not: the smallest right is `CAN_RESTART`.
+    pub async fn terminate_cluster(&self, permit: Permit, second: Proof) -> Result<(), CallError> {
+        let id = permit.redeem(&second);
         let call = Call {
             verb: "terminate cluster",
             stage: Stage::Action,
@@ -170,8 +166,8 @@ impl Databricks {
     }
 
     /// The latest event since `from` after which the cluster had other machines
-    /// than before: RESIZING, UPSIZE_COMPLETED, NODES_LOST or an AUTOSCALING one
-    /// (its periodic statistics excepted).
+    /// than before: resized, up-sized, nodes lost, or autoscaling that backed off or
+    /// failed (not its periodic statistics).
     ///
     /// # Errors
     ///
@@ -274,9 +270,9 @@ impl Databricks {
 
 /// Whether `error` says that a cluster no longer exists.
 ///
-/// `clusters/get` answers an unknown id with 400 INVALID_PARAMETER_VALUE
+/// `clusters/get` answers an unknown id with 400 `INVALID_PARAMETER_VALUE`
 /// "Cluster … does not exist" and one that was terminated over 30 days ago with
-/// 400 INVALID_STATE, which the official Terraform provider takes as removed in
+/// 400 `INVALID_STATE`, which the official Terraform provider takes as removed in
 /// every case, by agreement with the Clusters team.
 #[must_use]
 pub fn cluster_gone(error: &CallError) -> bool {

@@ -1,3 +1,4 @@
+pub mod action;
 pub mod azure_monitor;
 pub mod clock;
 pub mod cloud;
@@ -19,3 +20,4 @@ pub mod spark;
 pub mod timestamp;
 pub mod transport;
 pub mod witness;
+pub mod workspace;

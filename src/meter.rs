@@ -59,8 +59,13 @@ pub struct StageCounts([StageCount; Stage::ALL.len()]);
 impl StageCounts {
     /// Counts one request, retries counted each.
     pub fn count(&mut self, stage: Stage, time: Duration) {
+        self.record(stage, 1, time);
+    }
+
+    /// Counts several requests that were counted elsewhere.
+    pub fn record(&mut self, stage: Stage, requests: u64, time: Duration) {
         if let Some(count) = self.0.get_mut(stage as usize) {
-            count.requests += 1;
+            count.requests += requests;
             count.time = count.time.saturating_add(time);
         }
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cluster::ClusterId;
 use crate::decision::Proof;
 use crate::policy::Mode;
 
@@ -107,6 +108,14 @@ impl Permit {
     pub fn proof(&self) -> &Proof {
         &self.proof
     }
+
+    /// Spends the permit. The cluster that may be terminated, which is the one
+    /// that both looks have judged.
+    #[must_use]
+    pub fn redeem(self, second: &Proof) -> ClusterId {
+        debug_assert_eq!(self.proof.cluster(), second.cluster());
+        self.proof.cluster().clone()
+    }
 }
 
 /// What may be terminated in one workspace, and in which order.
@@ -169,6 +178,12 @@ impl Plan {
     /// Takes a permit back that was not used, so that its slot goes to the next.
     pub fn pass_on(&mut self, permit: Permit) {
         let Permit { proof: _ } = permit;
+        self.slots = self.slots.saturating_add(1);
+    }
+
+    /// Takes a permit back for which there was no time; its cluster waits.
+    pub fn put_back(&mut self, permit: Permit) {
+        self.queue.push_front(permit.proof);
         self.slots = self.slots.saturating_add(1);
     }
 

@@ -23,37 +23,9 @@ use crate::identity::{Audience, Token, TokenError, TokenSource};
 use crate::retry::{self, Outcome};
 use crate::transport::{BodyCap, Network, TransportError, one_line};
 
-pub use lane::{Lane, Meter, Usage};
+pub use lane::{Lane, Meter};
 
-/// What a request is for; the report counts requests and time by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    Secrets,
-    Tokens,
-    Clusters,
-    Rights,
-    Runs,
-    Spark,
-    Nodes,
-    Action,
-}
-
-impl Stage {
-    /// The stable spelling for logs and reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Secrets => "secrets",
-            Self::Tokens => "tokens",
-            Self::Clusters => "clusters",
-            Self::Rights => "rights",
-            Self::Runs => "runs",
-            Self::Spark => "spark",
-            Self::Nodes => "nodes",
-            Self::Action => "action",
-        }
-    }
-}
+pub use crate::meter::Stage;
 
 /// One request, without its token.
 #[derive(Debug)]

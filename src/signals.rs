@@ -4,6 +4,10 @@
 //! learned says why, and one that nobody asked for says so, and neither is ever
 //! taken for a quiet cluster.
 
+mod aged;
+pub mod facts;
+pub mod gather;
+
 use std::fmt;
 
 use crate::cluster::Cluster;

@@ -22,6 +22,7 @@ use super::{Answer, Call, Databricks, PAGE_CAP};
 use crate::cluster::ClusterId;
 use crate::service::{CallError, CallErrorCause, Stage};
 use crate::timestamp::Timestamp;
+use crate::transport::one_line;
 use record::Run;
 
 const LIST: &str = "api/2.2/jobs/runs/list";
@@ -31,14 +32,17 @@ const GET: &str = "api/2.2/jobs/runs/get";
 const LIMIT: (&str, &str) = ("limit", "25");
 const EXPAND: (&str, &str) = ("expand_tasks", "true");
 
+/// Characters of a run's name that are shown.
+const SHOWN: usize = 60;
+
 /// Why a walk is incomplete.
 #[derive(Debug, Clone, Error)]
 pub enum RunsError {
     /// HTTP 403: the right is missing. No failure of the workspace.
     #[error("not allowed to list runs: {0}")]
-    Forbidden(CallError),
+    Forbidden(Box<CallError>),
     #[error("{0}")]
-    Call(CallError),
+    Call(Box<CallError>),
     /// An answer that came and is not understood.
     #[error("job runs are not understood: {0}")]
     Shape(String),
@@ -50,12 +54,12 @@ pub enum RunsError {
 impl From<CallError> for RunsError {
     fn from(error: CallError) -> Self {
         if matches!(&error.cause, CallErrorCause::Status(answer) if answer.status == 403) {
-            return Self::Forbidden(error);
+            return Self::Forbidden(Box::new(error));
         }
         if let CallErrorCause::Shape(why) = &error.cause {
             return Self::Shape(why.clone());
         }
-        Self::Call(error)
+        Self::Call(Box::new(error))
     }
 }
 
@@ -74,10 +78,10 @@ impl fmt::Display for ActiveRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "run {}", self.run_id)?;
         if let Some(name) = &self.name {
-            write!(f, " `{}`", brief(name))?;
+            write!(f, " `{}`", one_line(name, SHOWN))?;
         }
         if let Some(state) = &self.state {
-            write!(f, " is {}", brief(state))?;
+            write!(f, " is {}", one_line(state, SHOWN))?;
         }
         Ok(())
     }
@@ -299,11 +303,4 @@ fn runs_cut(cut: &CutShort, pages: &Pages) -> RunsError {
             pages: pages.read(),
         },
     }
-}
-
-/// The start of a text from outside, without anything that could forge a line.
-fn brief(text: &str) -> String {
-    const MOST: usize = 60;
-    let start: String = text.chars().take(MOST).collect();
-    start.escape_debug().to_string()
 }

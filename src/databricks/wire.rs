@@ -16,6 +16,7 @@ use crate::cluster::{
     Cluster, ClusterId, ClusterSource, ClusterState, Instance, NodeType, SparkContextId,
 };
 use crate::timestamp::Timestamp;
+use crate::transport::one_line;
 
 /// Beyond this many characters the reason why an item did not parse is cut.
 const WHY_CAP: usize = 200;
@@ -216,9 +217,9 @@ pub(super) fn cluster_id(raw: &RawValue) -> Option<ClusterId> {
         .map(ClusterId::new)
 }
 
-/// The start of `why`: serde repeats text from outside in its errors.
+/// The start of `why` on one line: serde repeats text from outside in its errors.
 pub(super) fn cut(why: &str) -> String {
-    why.chars().take(WHY_CAP).collect()
+    one_line(why, WHY_CAP)
 }
 
 fn from_record(record: ClusterRecord) -> Result<Cluster, String> {

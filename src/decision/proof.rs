@@ -80,6 +80,12 @@ impl Proof {
         &self.cluster
     }
 
+    /// Whether this life of the driver is the one that was judged.
+    #[must_use]
+    pub fn is_of(&self, context: &SparkContextId) -> bool {
+        self.spark_context == *context
+    }
+
     #[must_use]
     pub fn quiet_since(&self) -> Timestamp {
         self.quiet_since

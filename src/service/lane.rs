@@ -4,14 +4,13 @@
 //! its own. Waiting happens on tokio's clock. The meter counts what was asked,
 //! by stage, for the report; it judges nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::Stage;
+use crate::meter::{Stage, StageCounts};
 use crate::transport::NetworkLimits;
 
 /// The way to one workspace.
@@ -61,33 +60,19 @@ impl Lane {
 
 /// Requests and their time, by stage.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<BTreeMap<Stage, Usage>>);
-
-/// What a stage cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Requests sent, repeated ones included.
-    pub requests: u64,
-    /// Time that they took, added up over parallel ones.
-    pub time: Duration,
-}
+pub struct Meter(Mutex<StageCounts>);
 
 impl Meter {
     /// Counts one request.
     pub fn add(&self, stage: Stage, time: Duration) {
         let mut stages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let usage = stages.entry(stage).or_default();
-        usage.requests += 1;
-        usage.time = usage.time.saturating_add(time);
+        stages.count(stage, time);
     }
 
     /// The counts so far.
     #[must_use]
-    pub fn snapshot(&self) -> BTreeMap<Stage, Usage> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub fn snapshot(&self) -> StageCounts {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
