@@ -59,7 +59,11 @@ impl Timestamp {
     #[must_use]
     pub fn ceil_to(self, step: Duration) -> Self {
         let floor = self.floor_to(step);
-        if floor == self { self } else { floor.plus(step) }
+        if floor == self {
+            self
+        } else {
+            floor.plus(step)
+        }
     }
 
     /// Parses RFC 3339 with any offset, as Azure Monitor and Entra write it.

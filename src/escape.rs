@@ -1,0 +1,181 @@
+//! Text from outside, made safe to show on one line.
+//!
+//! Names of clusters, messages of services and whatever else was not written
+//! here passes through `Shown` before it reaches a log line, a report or an
+//! error: it can neither end the line, nor move the cursor, nor reorder or hide
+//! what stands beside it, nor close the quotes around it. Pure; the log writer
+//! escapes control characters once more, for lines that nobody thought of.
+
+use std::fmt::{self, Write};
+
+/// Shows at most `max_chars` characters of a text, escapes counted as written.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    text: &'a str,
+    max_chars: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// `max_chars` counts the characters that come out, the closing `…` included.
+    #[must_use]
+    pub fn new(text: &'a str, max_chars: usize) -> Self {
+        Self { text, max_chars }
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut left = self.max_chars;
+        let mut rest = self.text.chars();
+        while let Some(next) = rest.next() {
+            let escaped = Escaped::of(next, true);
+            let is_last = rest.as_str().is_empty();
+            // One place is kept for the mark of a cut, unless nothing follows.
+            if escaped.width() + usize::from(!is_last) > left {
+                return if left == 0 {
+                    Ok(())
+                } else {
+                    f.write_char('…')
+                };
+            }
+            left -= escaped.width();
+            escaped.write(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes `text` with everything escaped that could end a line, drive a
+/// terminal, or hide or reorder text; quotes and backslashes stay.
+pub(crate) fn write_one_line(out: &mut String, text: &str) {
+    for next in text.chars() {
+        // Writing to a `String` can't fail.
+        let _ = Escaped::of(next, false).write(out);
+    }
+}
+
+/// One character in the form in which it is shown.
+enum Escaped {
+    Plain(char),
+    Code(std::char::EscapeUnicode),
+    Short(std::char::EscapeDebug),
+}
+
+impl Escaped {
+    fn of(next: char, with_quotes: bool) -> Self {
+        match next {
+            ' '..='~' if !with_quotes => Self::Plain(next),
+            '`' => Self::Code(next.escape_unicode()),
+            '\'' => Self::Plain(next),
+            ' '..='~' if !matches!(next, '"' | '\\') => Self::Plain(next),
+            // Letters and symbols without a shape of their own.
+            '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+                Self::Code(next.escape_unicode())
+            }
+            // Control, format, unassigned, private and combining characters,
+            // and every space but the ordinary one.
+            _ => Self::Short(next.escape_debug()),
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Plain(_) => 1,
+            Self::Code(code) => code.len(),
+            Self::Short(short) => short.len(),
+        }
+    }
+
+    fn write(self, out: &mut impl Write) -> fmt::Result {
+        match self {
+            Self::Plain(next) => out.write_char(next),
+            Self::Code(code) => write!(out, "{code}"),
+            Self::Short(short) => write!(out, "{short}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        Shown::new(text, 80).to_string()
+    }
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        for name in [
+            "nightly etl (é, 日本, 👍)",
+            "Bob's cluster",
+            "a-b_c.d/e:f=g",
+        ] {
+            assert_eq!(shown(name), name);
+        }
+    }
+
+    #[test]
+    fn nothing_from_outside_can_end_a_line_or_drive_a_terminal() {
+        assert_eq!(shown("a\r\nERROR b"), "a\\r\\nERROR b");
+        assert_eq!(shown("\u{1b}[31m\u{9b}2J\0"), "\\u{1b}[31m\\u{9b}2J\\0");
+        assert_eq!(
+            shown("a\u{2028}b\u{2029}c\u{85}d"),
+            "a\\u{2028}b\\u{2029}c\\u{85}d"
+        );
+    }
+
+    #[test]
+    fn nothing_from_outside_can_hide_or_reorder_text() {
+        for hidden in [
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{fe0f}',
+            '\u{e0041}',
+            '\u{3164}',
+            '\u{2800}',
+            '\u{a0}',
+            '\u{34f}',
+            '\u{301}',
+        ] {
+            let expected = format!("a\\u{{{:x}}}b", u32::from(hidden));
+            assert_eq!(shown(&format!("a{hidden}b")), expected);
+        }
+    }
+
+    #[test]
+    fn the_quotes_around_a_text_cannot_be_closed_from_inside() {
+        assert_eq!(shown("a\"b`c\\d"), "a\\\"b\\u{60}c\\\\d");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_with_a_mark_and_never_inside_an_escape() {
+        let cut = |text: &str, max: usize| Shown::new(text, max).to_string();
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdef", 5), "abcd…");
+        assert_eq!(cut("ab\n", 4), "ab\\n");
+        assert_eq!(cut("ab\ncd", 4), "ab…");
+        assert_eq!(cut("ééé", 2), "é…");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(cut("", 0), "");
+    }
+
+    #[test]
+    fn the_length_holds_however_much_is_escaped() {
+        let hostile = "\u{202e}".repeat(1000);
+        assert!(Shown::new(&hostile, 50).to_string().chars().count() <= 50);
+    }
+
+    #[test]
+    fn one_line_keeps_quotes_and_backslashes() {
+        let mut out = String::new();
+        write_one_line(&mut out, "say \"a\\n\" `b`\n\u{202e}");
+        assert_eq!(out, "say \"a\\n\" `b`\\n\\u{202e}");
+    }
+}
