@@ -1,5 +1,7 @@
+pub mod cli;
 pub mod cluster;
 pub mod escape;
+pub mod host;
 pub mod logging;
 pub mod policy;
 pub mod service;
