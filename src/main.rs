@@ -62,7 +62,7 @@ fn sweep_on_invocation(environment: Environment) -> SweepFn {
         let environment = Arc::clone(&environment);
         Box::pin(async move {
             match read_settings(&environment) {
-                Ok(settings) => run_invoked_sweep(settings, context).await,
+                Ok(settings) => run_invoked_sweep(&settings, &context),
                 Err(error) => SweepOutcome {
                     failed: true,
                     summary: error.mistakes().iter().map(ToString::to_string).collect(),
@@ -72,7 +72,7 @@ fn sweep_on_invocation(environment: Environment) -> SweepFn {
     })
 }
 
-async fn run_invoked_sweep(settings: Settings, _context: InvocationContext) -> SweepOutcome {
+fn run_invoked_sweep(settings: &Settings, _context: &InvocationContext) -> SweepOutcome {
     SweepOutcome {
         failed: !settings.workspaces.is_empty(),
         summary: vec!["workspaces cannot be swept by this build".to_owned()],

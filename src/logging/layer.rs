@@ -154,4 +154,36 @@ mod tests {
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].matches('\n').count(), 1, "{}", lines[0]);
     }
+
+    #[test]
+    fn a_record_of_a_dependency_carries_its_own_target() {
+        let lines = logged(|| {
+            tracing::event!(
+                target: "log",
+                Level::WARN,
+                { "log.target" = "rustls", "log.line" = 7 },
+                "a note"
+            );
+        });
+        assert_eq!(lines, ["WARN rustls: a note\n"]);
+    }
+
+    #[test]
+    fn a_panic_is_one_line_that_ends_with_its_text() {
+        let lines = logged(|| {
+            let before = std::panic::take_hook();
+            super::super::install_panic_hook();
+            let caught = std::panic::catch_unwind(|| panic!("first\nwarning {}", 2));
+            std::panic::set_hook(before);
+            assert!(caught.is_err());
+        });
+        let [line] = lines.as_slice() else {
+            panic!("{lines:?}");
+        };
+        assert!(
+            line.starts_with("ERROR terminate_clusters::logging: Panicked at src"),
+            "{line}"
+        );
+        assert!(line.ends_with(": first\\nw\\u{61}rning 2\n"), "{line}");
+    }
 }

@@ -160,90 +160,93 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
     assert_eq!(setup.mistakes(), expected);
 }
 
+/// A document and a part of what it is answered with.
+const WRONG_VALUES: &[(&str, &str)] = &[
+    (
+        "[policy]\nidle_after = 1800",
+        "has the type integer; write a duration in quotes",
+    ),
+    ("[policy]\nidle_after = \"1800\"", "lacks a unit"),
+    ("[policy]\nidle_after = \"0s\"", "is zero"),
+    ("[policy]\nidle_after = \"-2h\"", "is negative"),
+    ("[policy]\nidle_after = \"31d\"", "must be at most \"30d\""),
+    (
+        "[policy]\nidle_after = \"13h\"",
+        "one witness must be quiet at least as long as two",
+    ),
+    (
+        "[policy]\ncap_per_sweep = \"5\"",
+        "is the text \"5\"; write a whole number without quotes",
+    ),
+    (
+        "[policy]\ncap_per_sweep = -1",
+        "is -1, but must be 1 to 10000",
+    ),
+    (
+        "[policy]\ncap_per_sweep = 99999999999999999999",
+        "out of range",
+    ),
+    ("[policy]\ncap_per_sweep = 1.5", "has the type float"),
+    (
+        "[policy]\nprotect_pinned = \"yes\"",
+        "write `true` or `false` without quotes",
+    ),
+    ("[policy]\nprotect_names = \"a\"", "write a list of names"),
+    ("[policy]\nprotect_names = [\"\"]", "an empty name"),
+    ("[policy]\nprotect_names = [1]", "a list of names in quotes"),
+    ("[limits]\nparallel_requests = 0", "must be 1 to 1024"),
+    (
+        "[limits]\nfunction_timeout_margin = \"10m\"",
+        "leaves nothing of the host's",
+    ),
+    (
+        "[witness.spark]",
+        "`principal` is missing in [witness.spark]",
+    ),
+    (
+        "[witness.spark]\nprincipal = \"other\"",
+        "knows only \"main\"",
+    ),
+    ("[[policy]]", "write [policy] with single brackets"),
+    ("policy = 1", "write a table, [policy]"),
+    (
+        "[workspaces]\nname = \"a\"",
+        "under [[workspaces]] with double brackets",
+    ),
+    (
+        "workspaces = [1]",
+        "under [[workspaces]] with double brackets",
+    ),
+    ("[[workspaces]]", "`name` is missing in [[workspaces]]"),
+    ("[[workspaces]]\nname = \" \"", "`name` is empty"),
+    (
+        "[[workspaces]]\nname = \"a\\u202e\"",
+        "a character that cannot be shown",
+    ),
+    (
+        "[[workspaces]]\nresource_id = \"/x\"",
+        "write /subscriptions/",
+    ),
+    (
+        "[[workspaces]]\nmode = \"Report\"",
+        "write `report` or `terminate`",
+    ),
+    ("[[workspaces]]\nmode = true", "write a text in quotes"),
+    (
+        "[[workspaces]]\ntoken = \"x\"",
+        "`token` is not a key of [[workspaces]]; known are `name`",
+    ),
+    (
+        "[[exempt]]\ncluster = \"a\"\nname = \"b\"",
+        "stands beside `cluster`",
+    ),
+    ("[[exempt]]\ncluster = \"etl-*\"", "belongs into `name`"),
+    ("\"a\\nb\" = 1", "`a\\nb` is not a table"),
+];
+
 #[test]
 fn every_kind_of_wrong_value_names_what_to_write() {
-    for (policy, part) in [
-        (
-            "[policy]\nidle_after = 1800",
-            "has the type integer; write a duration in quotes",
-        ),
-        ("[policy]\nidle_after = \"1800\"", "lacks a unit"),
-        ("[policy]\nidle_after = \"0s\"", "is zero"),
-        ("[policy]\nidle_after = \"-2h\"", "is negative"),
-        ("[policy]\nidle_after = \"31d\"", "must be at most \"30d\""),
-        (
-            "[policy]\nidle_after = \"13h\"",
-            "one witness must be quiet at least as long as two",
-        ),
-        (
-            "[policy]\ncap_per_sweep = \"5\"",
-            "is the text \"5\"; write a whole number without quotes",
-        ),
-        (
-            "[policy]\ncap_per_sweep = -1",
-            "is -1, but must be 1 to 10000",
-        ),
-        (
-            "[policy]\ncap_per_sweep = 99999999999999999999",
-            "out of range",
-        ),
-        ("[policy]\ncap_per_sweep = 1.5", "has the type float"),
-        (
-            "[policy]\nprotect_pinned = \"yes\"",
-            "write `true` or `false` without quotes",
-        ),
-        ("[policy]\nprotect_names = \"a\"", "write a list of names"),
-        ("[policy]\nprotect_names = [\"\"]", "an empty name"),
-        ("[policy]\nprotect_names = [1]", "a list of names in quotes"),
-        ("[limits]\nparallel_requests = 0", "must be 1 to 1024"),
-        (
-            "[limits]\nfunction_timeout_margin = \"10m\"",
-            "leaves nothing of the host's",
-        ),
-        (
-            "[witness.spark]",
-            "`principal` is missing in [witness.spark]",
-        ),
-        (
-            "[witness.spark]\nprincipal = \"other\"",
-            "knows only \"main\"",
-        ),
-        ("[[policy]]", "write [policy] with single brackets"),
-        ("policy = 1", "write a table, [policy]"),
-        (
-            "[workspaces]\nname = \"a\"",
-            "under [[workspaces]] with double brackets",
-        ),
-        (
-            "workspaces = [1]",
-            "under [[workspaces]] with double brackets",
-        ),
-        ("[[workspaces]]", "`name` is missing in [[workspaces]]"),
-        ("[[workspaces]]\nname = \" \"", "`name` is empty"),
-        (
-            "[[workspaces]]\nname = \"a\\u202e\"",
-            "a character that cannot be shown",
-        ),
-        (
-            "[[workspaces]]\nresource_id = \"/x\"",
-            "write /subscriptions/",
-        ),
-        (
-            "[[workspaces]]\nmode = \"Report\"",
-            "write `report` or `terminate`",
-        ),
-        ("[[workspaces]]\nmode = true", "write a text in quotes"),
-        (
-            "[[workspaces]]\ntoken = \"x\"",
-            "`token` is not a key of [[workspaces]]; known are `name`",
-        ),
-        (
-            "[[exempt]]\ncluster = \"a\"\nname = \"b\"",
-            "stands beside `cluster`",
-        ),
-        ("[[exempt]]\ncluster = \"etl-*\"", "belongs into `name`"),
-        ("\"a\\nb\" = 1", "`a\\nb` is not a table"),
-    ] {
+    for (policy, part) in WRONG_VALUES {
         let mistakes = Setup::policy(policy).mistakes();
         let found = mistakes.iter().any(|mistake| mistake.contains(part));
         assert!(found, "{policy}: {mistakes:?}");

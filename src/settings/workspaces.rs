@@ -100,11 +100,9 @@ fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceS
     let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
     let url = table.required_text(&URL);
     let url = url.and_then(|url| table.parsed(&URL, &url, outside::workspace_url));
-    // An absent key and a refused one differ: only the second spoils the workspace.
-    let resource_id = match table.text(&RESOURCE_ID) {
-        Some(id) => Some(table.parsed(&RESOURCE_ID, &id, values::parse_resource_id)),
-        None => None,
-    };
+    let resource_id = table.text(&RESOURCE_ID);
+    let resource_id =
+        resource_id.and_then(|id| table.parsed(&RESOURCE_ID, &id, values::parse_resource_id));
     if let Some(access) = table.text(&ACCESS) {
         table.parsed(&ACCESS, &access, check_access);
     }
@@ -116,7 +114,7 @@ fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceS
     Some(WorkspaceSettings {
         name: name?,
         url: url?,
-        resource_id: resource_id.flatten(),
+        resource_id,
         mode: mode?.min(global_mode),
         sees_all_runs,
     })
