@@ -1,1 +1,162 @@
-fn main() {}
+//! The process: reads its environment, starts logging, and runs one command.
+//!
+//! The only user of the environment, the clock behind the log's stamps, and
+//! the exit code. Everything that can be tested without a process is elsewhere.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use terminate_clusters::cli::{AllowedSweep, Cli, Command, Exit, Progress, SweepCommand};
+use terminate_clusters::host::{self, InvocationContext, SweepFn, SweepOutcome};
+use terminate_clusters::logging::{self, Output};
+use terminate_clusters::settings::{self, Environment, Settings, SettingsError};
+use terminate_clusters::timestamp::Timestamp;
+
+const LOCAL_SETTINGS: &str = "local.settings.json";
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+            return ExitCode::from(code);
+        }
+    };
+    let exit = match cli.command {
+        Command::Serve => serve(),
+        Command::Sweep(command) => sweep(&command),
+    };
+    exit.into()
+}
+
+/// Answers the host. Binds before anything else is looked at: the host waits
+/// for the port, and reports wrong settings only through an invocation.
+fn serve() -> Exit {
+    let environment = Environment::from_pairs(std::env::vars_os());
+    start_logging(&environment, Output::Host);
+    let port = match settings::port(&environment) {
+        Ok(port) => port,
+        Err(problem) => return refuse([problem]),
+    };
+    let served = on_runtime(async {
+        let listener = host::bind(port).await?;
+        host::serve(listener, sweep_on_invocation(environment)).await
+    });
+    match served {
+        Ok(()) => tracing::error!("Stopped listening on port {port}"),
+        Err(error) => tracing::error!("Could not serve on port {port}: {error}"),
+    }
+    Exit::Failure
+}
+
+/// Settings are read by each invocation, so that a mistake fails the
+/// invocation, where an operator looks, and not the start of the process.
+fn sweep_on_invocation(environment: Environment) -> SweepFn {
+    let environment = Arc::new(environment);
+    Arc::new(move |context| {
+        let environment = Arc::clone(&environment);
+        Box::pin(async move {
+            match read_settings(&environment) {
+                Ok(settings) => run_invoked_sweep(&settings, &context),
+                Err(error) => SweepOutcome {
+                    failed: true,
+                    summary: error.mistakes().iter().map(ToString::to_string).collect(),
+                },
+            }
+        })
+    })
+}
+
+fn run_invoked_sweep(settings: &Settings, _context: &InvocationContext) -> SweepOutcome {
+    SweepOutcome {
+        failed: !settings.workspaces.is_empty(),
+        summary: vec!["workspaces cannot be swept by this build".to_owned()],
+    }
+}
+
+/// Sweeps once for a person or a script.
+fn sweep(command: &SweepCommand) -> Exit {
+    let environment = match command_line_environment() {
+        Ok(environment) => environment,
+        Err(problem) => return refuse([problem]),
+    };
+    start_logging(&environment, Output::CommandLine);
+    let settings = match read_settings(&environment) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(error.mistakes()),
+    };
+    match command.within(&settings) {
+        Ok(allowed) => run_asked_sweep(&settings, &allowed, Progress::to_stderr()),
+        Err(problems) => refuse(problems),
+    }
+}
+
+fn run_asked_sweep(_settings: &Settings, allowed: &AllowedSweep, progress: Progress) -> Exit {
+    progress.tell("nothing to do");
+    if allowed.workspaces.is_empty() {
+        return Exit::AllSeen;
+    }
+    refuse(["workspaces cannot be swept by this build"]);
+    Exit::Failure
+}
+
+/// The environment, then the `Values` of `local.settings.json`, if there is one.
+fn command_line_environment() -> Result<Environment, String> {
+    let environment = Environment::from_pairs(std::env::vars_os());
+    match std::fs::read_to_string(working_directory().join(LOCAL_SETTINGS)) {
+        Ok(text) => Ok(environment.or_local_values(settings::local_values(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(environment),
+        Err(error) => Err(format!("{LOCAL_SETTINGS} could not be read: {error}")),
+    }
+}
+
+fn read_settings(environment: &Environment) -> Result<Settings, SettingsError> {
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    let settings = Settings::read(environment, &working_directory(), &read_file)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(settings)
+}
+
+fn working_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
+}
+
+/// A wrong filter is reported with all other mistakes; until then the default holds.
+fn start_logging(environment: &Environment, output: Output) {
+    let given = environment.get(settings::LOG.name);
+    let filter = given.and_then(|text| logging::parse_filter(text).ok());
+    let filter = filter.unwrap_or_else(|| output.default_filter());
+    if let Err(problem) = logging::init(filter, output, wall_clock) {
+        refuse([problem]);
+    }
+    logging::install_panic_hook();
+}
+
+/// One thread serves: a sweep waits for answers and hardly computes.
+fn on_runtime<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+fn refuse(problems: impl IntoIterator<Item = impl std::fmt::Display>) -> Exit {
+    let mut stderr = io::stderr().lock();
+    for problem in problems {
+        let _ = writeln!(stderr, "error: {problem}");
+    }
+    Exit::Usage
+}
+
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
