@@ -21,6 +21,7 @@ pub mod service;
 pub mod settings;
 pub mod signals;
 pub mod spark;
+pub mod sweep;
 pub mod timestamp;
 pub mod transport;
 pub mod witness;
