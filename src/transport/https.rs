@@ -261,3 +261,6 @@ fn chain(error: &reqwest::Error) -> String {
     }
     texts.join(": ")
 }
+
+#[cfg(test)]
+mod tests;
