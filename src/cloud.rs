@@ -295,7 +295,6 @@ mod tests {
             "https://azuredatabricks.net/",
             "https://adb-5.1.azuredatabricks.net.example.com/",
             "https://adb-5.1xazuredatabricks.net/",
-            "https://adb-\u{665}.1.azuredatabricks.net/",
             "https://vault.azure.net/",
             "https://ab.vault.azure.net/",
             "https://1abc.vault.azure.net/",

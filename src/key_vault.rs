@@ -40,6 +40,19 @@ pub enum VaultLogin {
     Given(Arc<dyn TokenCredential>),
 }
 
+impl VaultLogin {
+    /// The login for a process with this environment: App Service sets both
+    /// variables, a developer's machine has neither.
+    #[must_use]
+    pub fn for_environment(has_identity_endpoint: bool, has_identity_header: bool) -> Self {
+        if has_identity_endpoint && has_identity_header {
+            Self::ManagedIdentity
+        } else {
+            Self::AzureCli
+        }
+    }
+}
+
 impl fmt::Debug for VaultLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -112,9 +125,10 @@ fn credential(
 ) -> azure_core::Result<Arc<dyn TokenCredential>> {
     Ok(match login {
         VaultLogin::ManagedIdentity => {
-            let mut options = ManagedIdentityCredentialOptions::default();
-            options.client_options = sdk::client_options(network);
-            ManagedIdentityCredential::new(Some(options))?
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                client_options: sdk::client_options(network),
+                ..ManagedIdentityCredentialOptions::default()
+            }))?
         }
         VaultLogin::AzureCli => AzureCliCredential::new(None)?,
         VaultLogin::Given(credential) => credential.clone(),

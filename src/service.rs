@@ -5,24 +5,27 @@
 //! their token; what an answer means is the typed clients' business. A token
 //! never appears in an error, not even where the other side repeats it.
 
+mod error;
 mod lane;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Response};
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::identity::{Audience, Token, TokenError, TokenSource};
+use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
-use crate::transport::{BodyCap, Network, TransportError, one_line};
+use crate::transport::{Network, TransportError, TransportErrorKind, one_line};
+use wire::{Wanted, accept, describe, request, target, without_token};
 
+pub use error::{CallError, CallErrorCause, StatusError};
 pub use lane::{Lane, Meter};
 
 pub use crate::meter::Stage;
@@ -48,64 +51,6 @@ pub struct Ask<'a> {
     pub body_cap: usize,
 }
 
-/// Why a call gave no usable answer.
-#[derive(Debug, Clone, Error)]
-#[error("{verb} at {target} failed after {attempts} attempt(s) in {elapsed:?}: {cause}")]
-pub struct CallError {
-    pub verb: &'static str,
-    /// Host and path, no query.
-    pub target: String,
-    pub attempts: u32,
-    pub elapsed: Duration,
-    pub cause: CallErrorCause,
-}
-
-/// What the last attempt of a failed call ended in.
-#[derive(Debug, Clone, Error)]
-pub enum CallErrorCause {
-    /// An answer with a status other than 2xx.
-    #[error("{0}")]
-    Status(StatusError),
-    /// No answer.
-    #[error("{0}")]
-    Transport(TransportError),
-    /// A 2xx answer that is no JSON where JSON was asked for.
-    #[error("HTTP {status} with `{content_type}` instead of JSON")]
-    NotJson {
-        status: u16,
-        content_type: String,
-        /// The first 8 KiB of the body, lossily as text.
-        body: String,
-    },
-    /// A 2xx answer that is no HTML where HTML was asked for.
-    #[error("HTTP {status} with `{content_type}` instead of HTML")]
-    NotHtml { status: u16, content_type: String },
-    /// JSON of another shape than expected; the parser's words, cut.
-    #[error("unexpected JSON: {0}")]
-    Shape(String),
-    /// No token to call with.
-    #[error("no token: {0}")]
-    Token(TokenError),
-    /// The sweep's deadline passed.
-    #[error("the sweep's deadline passed")]
-    Deadline,
-}
-
-/// An answer with a status other than 2xx, the start of its body kept for the classifiers.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("HTTP {status}")]
-pub struct StatusError {
-    pub status: u16,
-    pub content_type: String,
-    pub location: Option<String>,
-    /// The first 8 KiB of the body, lossily as text.
-    pub body: String,
-}
-
-/// How much of a body is kept where it is evidence, not data.
-const KEPT_BODY: usize = 8 * 1024;
-/// How much of a header is kept.
-const KEPT_HEADER: usize = 2 * 1024;
 /// How much of the parser's complaint is kept: it may quote a value.
 const KEPT_COMPLAINT: usize = 200;
 
@@ -120,13 +65,6 @@ pub struct Service {
     /// Set while even a fresh token is refused, so that a service that refuses
     /// everything doesn't cost a token per call.
     fresh_token_refused: AtomicBool,
-}
-
-/// What the body of a good answer must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Json,
-    Html,
 }
 
 /// One attempt's failure, with what its `Retry-After` asked for.
@@ -224,7 +162,7 @@ impl Service {
             verb: ask.verb,
             target: describe(url.as_ref().unwrap_or(&self.base)),
             attempts,
-            elapsed: started.elapsed(),
+            elapsed: whole_millis(started.elapsed()),
             cause,
         })
     }
@@ -301,7 +239,9 @@ impl Service {
             .await
             .unwrap_or_else(|_| Err(TransportError::timeout(patience)));
         let elapsed = started.elapsed();
-        self.lane.meter().add(ask.stage, elapsed);
+        if !was_refused(&answer) {
+            self.lane.meter().add(ask.stage, elapsed);
+        }
         log(ask, url, attempt, elapsed, &answer);
         match answer {
             Ok(answer) => {
@@ -319,6 +259,17 @@ impl Service {
         let header = headers.get(RETRY_AFTER)?.to_str().ok()?;
         retry::retry_after(header, self.network.clock.now())
     }
+}
+
+fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|why| why.kind == TransportErrorKind::Refused)
+}
+
+/// More digits than milliseconds would only be noise in an error.
+fn whole_millis(elapsed: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn log(
@@ -343,133 +294,6 @@ fn log(
         "Called {}",
         url.host_str().unwrap_or_default()
     );
-}
-
-/// The URL of a request. Dot segments are refused: every URL parser resolves
-/// them, even percent-encoded ones, so they would leave their place.
-fn target(base: &Url, ask: &Ask<'_>) -> Result<Url, TransportError> {
-    let refuse = |why: &str| Err(TransportError::refused(why));
-    let mut url = base.clone();
-    url.set_query(None);
-    if ask
-        .path
-        .iter()
-        .any(|segment| matches!(*segment, "." | ".."))
-    {
-        return refuse("a path segment of only dots");
-    }
-    match url.path_segments_mut() {
-        Ok(mut path) => {
-            path.pop_if_empty().extend(ask.path);
-        }
-        Err(()) => return refuse("a base URL that takes no path"),
-    }
-    if !ask.query.is_empty() {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(ask.query);
-        // A form writes spaces as `+`, which not every server reads as a space;
-        // a real plus is `%2B` by then.
-        url.set_query(Some(&query.finish().replace('+', "%20")));
-    }
-    Ok(url)
-}
-
-fn describe(url: &Url) -> String {
-    format!("{}{}", url.host_str().unwrap_or_default(), url.path())
-}
-
-fn request(
-    ask: &Ask<'_>,
-    url: &Url,
-    wanted: Wanted,
-    token: &Token,
-) -> Result<Request<Bytes>, TransportError> {
-    let accept = match wanted {
-        Wanted::Json => "application/json",
-        Wanted::Html => "text/html",
-    };
-    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-        .map_err(|_| TransportError::refused("the token is no header value"))?;
-    bearer.set_sensitive(true);
-    let mut request = Request::builder()
-        .method(ask.method.clone())
-        .uri(url.as_str())
-        .header(ACCEPT, accept)
-        .header(AUTHORIZATION, bearer)
-        .extension(BodyCap(ask.body_cap));
-    let body = match &ask.body {
-        Some(json) => {
-            request = request.header(CONTENT_TYPE, "application/json");
-            Bytes::from(json.to_string())
-        }
-        None => Bytes::new(),
-    };
-    request
-        .body(body)
-        .map_err(|_| TransportError::refused("the request's target is no URI"))
-}
-
-/// Takes the body of a good answer; everything else becomes a cause.
-fn accept(answer: Response<Bytes>, wanted: Wanted, token: &Token) -> Result<Bytes, CallErrorCause> {
-    let (parts, body) = answer.into_parts();
-    let status = parts.status.as_u16();
-    let content_type = header(&parts.headers, &CONTENT_TYPE)
-        .map(|text| without_token(&text, token))
-        .unwrap_or_default();
-    let kept = || {
-        let start = body.get(..KEPT_BODY).unwrap_or(&body);
-        without_token(&String::from_utf8_lossy(start), token)
-    };
-    if !parts.status.is_success() {
-        return Err(CallErrorCause::Status(StatusError {
-            status,
-            location: header(&parts.headers, &LOCATION).map(|text| without_token(&text, token)),
-            content_type,
-            body: kept(),
-        }));
-    }
-    if is_wanted(wanted, &content_type) {
-        return Ok(body);
-    }
-    Err(match wanted {
-        Wanted::Json => CallErrorCause::NotJson {
-            status,
-            content_type,
-            body: kept(),
-        },
-        Wanted::Html => CallErrorCause::NotHtml {
-            status,
-            content_type,
-        },
-    })
-}
-
-fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let essence = essence.to_ascii_lowercase();
-    match wanted {
-        // SCIM answers `application/scim+json`.
-        Wanted::Json => {
-            essence == "application/json"
-                || (essence.starts_with("application/") && essence.ends_with("+json"))
-        }
-        Wanted::Html => essence == "text/html",
-    }
-}
-
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let value = headers.get(name)?;
-    let text = String::from_utf8_lossy(value.as_bytes());
-    Some(one_line(&text, KEPT_HEADER))
-}
-
-/// Takes our token out of what the other side sent: a driver that its users
-/// control could repeat it, and the report would carry it on.
-fn without_token(text: &str, token: &Token) -> String {
-    match token.expose() {
-        "" => text.to_owned(),
-        token => text.replace(token, "[token]"),
-    }
 }
 
 /// Whether the answer means that another token could help. Databricks answers a

@@ -242,7 +242,7 @@ impl Recording {
             },
             workspace: None,
             cluster: None,
-            sentence: format!("no token for {}: {error}", audience.as_str()),
+            sentence: format!("no token for {}: {error}", audience.name()),
         };
         refused.iter().map(failure).collect()
     }

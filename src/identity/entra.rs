@@ -94,7 +94,7 @@ fn explain(
     failure: &SdkFailure,
 ) -> TokenError {
     let host = network.cloud.login_host();
-    let tried = format!("{} attempt(s) in {:?}", failure.attempts, failure.elapsed);
+    let tried = failure.tries();
     let Some(last) = failure.trace.last() else {
         let text = failure.text.as_deref().unwrap_or("no answer in time");
         return unavailable(format!("no token request reached {host}: {text}"));

@@ -434,14 +434,14 @@ async fn odd_answers_are_no_token_and_no_refusal() {
         ),
         (answer(400, "text/html", "<html>"), 1),
         (answer(400, "application/json", ""), 1),
-        (answer(500, "text/plain", ""), 1),
+        (answer(500, "text/plain", ""), 4),
         (
             Err(TransportError::new(
                 TransportErrorKind::Tls,
                 true,
                 "bad certificate",
             )),
-            2,
+            4,
         ),
     ] {
         let world = World::scripted(vec![odd]);

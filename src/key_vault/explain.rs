@@ -58,7 +58,7 @@ pub(super) fn explain(vault: &str, name: &SecretName, failure: &SdkFailure) -> S
             match last.end {
                 End::NoAnswer(why) if is_vault => (
                     SecretErrorKind::Unavailable,
-                    format!("{} ({})", unreachable(&why), tries(failure)),
+                    format!("{} ({})", unreachable(&why), failure.tries()),
                 ),
                 End::NoAnswer(why) => (
                     SecretErrorKind::Login,
@@ -67,7 +67,7 @@ pub(super) fn explain(vault: &str, name: &SecretName, failure: &SdkFailure) -> S
                 // The vault answered last and the time ran out in the login.
                 End::Answer { .. } if failure.text.is_none() => (
                     SecretErrorKind::Unavailable,
-                    format!("the time for it ran out ({})", tries(failure)),
+                    format!("the time for it ran out ({})", failure.tries()),
                 ),
                 End::Answer { status, body, .. } if is_vault => {
                     answered(vault, status, &body, name, failure)
@@ -82,10 +82,6 @@ pub(super) fn explain(vault: &str, name: &SecretName, failure: &SdkFailure) -> S
     }
 }
 
-fn tries(failure: &SdkFailure) -> String {
-    format!("{} attempt(s) in {:?}", failure.attempts, failure.elapsed)
-}
-
 fn without_exchange(failure: &SdkFailure) -> (SecretErrorKind, String) {
     match &failure.text {
         Some(text) => (
@@ -97,7 +93,7 @@ fn without_exchange(failure: &SdkFailure) -> (SecretErrorKind, String) {
         ),
         None => (
             SecretErrorKind::Unavailable,
-            format!("no answer in time ({})", tries(failure)),
+            format!("no answer in time ({})", failure.tries()),
         ),
     }
 }
@@ -153,7 +149,7 @@ fn answered(
         ),
         408 | 429 | 500..=599 => (
             SecretErrorKind::Unavailable,
-            format!("the vault answered {shown} ({})", tries(failure)),
+            format!("the vault answered {shown} ({})", failure.tries()),
         ),
         _ => (
             SecretErrorKind::Unexpected,

@@ -152,11 +152,77 @@ async fn answers_the_challenge_once_and_reads_versions_by_name() {
     }
 }
 
+/// Reads a secret once per case: the vault's answer, the error's kind, and a
+/// part of its sentence.
+async fn check(cases: impl IntoIterator<Item = (Answer, SecretErrorKind, &str)>) {
+    for (vault, kind, part) in cases {
+        let world = World::new(vec![], vec![vault]);
+        let error = world.read("a").await.expect_err(part);
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.sentence.contains(part), "{part}: {error}");
+        let what = "secret `a` in my-vault.vault.azure.net";
+        assert!(error.sentence.contains(what), "{error}");
+        assert!(!format!("{error} {error:?}").contains("planted"), "{error}");
+        assert!(!error.sentence.contains('\n'), "{error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn every_failure_says_what_to_do() {
+async fn a_refusal_says_what_to_grant_or_change() {
     use SecretErrorKind as Kind;
-    let rbac = "Caller is not authorized to perform action on resource.\\r\\nIf role assignments were changed recently, please wait.";
-    for (vault, kind, part) in [
+    let rbac = "Caller is not authorized to perform action on resource.\\r\\nPlease wait.";
+    let disabled = "Operation get is not allowed on a disabled secret.";
+    let forbidden = |message, inner| error(403, "Forbidden", message, inner);
+    check([
+        (
+            forbidden(rbac, "ForbiddenByRbac"),
+            Kind::Forbidden,
+            "`Key Vault Secrets User`",
+        ),
+        (
+            forbidden("does not have secrets get permission", "AccessDenied"),
+            Kind::Forbidden,
+            "AccessDenied); grant",
+        ),
+        (
+            answer(403, "text/html", "<html>"),
+            Kind::Forbidden,
+            "HTTP 403); grant",
+        ),
+        (
+            forbidden(disabled, "SecretDisabled"),
+            Kind::Disabled,
+            "the secret is disabled",
+        ),
+        (
+            forbidden(disabled, ""),
+            Kind::Disabled,
+            "HTTP 403 Forbidden",
+        ),
+        (
+            forbidden("not yet valid", "SecretNotYetValid"),
+            Kind::Disabled,
+            "period of validity",
+        ),
+        (
+            forbidden("Client address is not authorized", "ForbiddenByFirewall"),
+            Kind::Forbidden,
+            "firewall",
+        ),
+        (
+            error(401, "Unauthorized", "AKV10032: Invalid issuer.", ""),
+            Kind::Login,
+            "AKV10032",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_secret_is_told_by_its_kind() {
+    use SecretErrorKind as Kind;
+    let json = |body: &'static str| answer(200, "application/json", body);
+    check([
         (
             error(
                 404,
@@ -167,100 +233,26 @@ async fn every_failure_says_what_to_do() {
             Kind::NotFound,
             "there is no such secret (HTTP 404 SecretNotFound)",
         ),
-        (
-            error(403, "Forbidden", rbac, "ForbiddenByRbac"),
-            Kind::Forbidden,
-            "`Key Vault Secrets User`",
-        ),
-        (
-            error(
-                403,
-                "Forbidden",
-                "does not have secrets get permission",
-                "AccessDenied",
-            ),
-            Kind::Forbidden,
-            "AccessDenied); grant",
-        ),
-        (
-            error(
-                403,
-                "Forbidden",
-                "Operation get is not allowed on a disabled secret.",
-                "SecretDisabled",
-            ),
-            Kind::Disabled,
-            "the secret is disabled",
-        ),
-        (
-            error(403, "Forbidden", "not yet valid", "SecretNotYetValid"),
-            Kind::Disabled,
-            "period of validity",
-        ),
-        (
-            error(
-                403,
-                "Forbidden",
-                "Client address is not authorized",
-                "ForbiddenByFirewall",
-            ),
-            Kind::Forbidden,
-            "firewall",
-        ),
-        (
-            answer(403, "text/html", "<html>"),
-            Kind::Forbidden,
-            "HTTP 403); grant",
-        ),
-        (
-            error(401, "Unauthorized", "AKV10032: Invalid issuer.", ""),
-            Kind::Login,
-            "AKV10032",
-        ),
         (answer(302, "text/html", ""), Kind::Unexpected, "HTTP 302"),
-        (
-            answer(200, "application/json", "{}"),
-            Kind::Empty,
-            "is empty",
-        ),
-        (
-            answer(200, "application/json", r#"{"value":""}"#),
-            Kind::Empty,
-            "is empty",
-        ),
-        (
-            answer(200, "application/json", r#"{"value":["planted-value"]}"#),
-            Kind::Unexpected,
-            "no secret",
-        ),
-        (
-            answer(
-                200,
-                "application/json",
-                r#"{"value":7,"id":"planted-value"}"#,
-            ),
-            Kind::Unexpected,
-            "no secret",
-        ),
         (
             answer(500, "text/plain", "planted-value"),
             Kind::Unavailable,
             "HTTP 500",
         ),
-    ] {
-        let world = World::new(vec![], vec![vault]);
-        let error = world.read("a").await.expect_err(part);
-        assert_eq!(error.kind, kind, "{error}");
-        assert!(error.sentence.contains(part), "{part}: {error}");
-        assert!(
-            error
-                .sentence
-                .contains("secret `a` in my-vault.vault.azure.net"),
-            "{error}"
-        );
-        assert!(!format!("{error} {error:?}").contains("planted"), "{error}");
-        assert!(!error.sentence.contains('\n'), "{error}");
-    }
+        (json("{}"), Kind::Empty, "is empty"),
+        (json(r#"{"value":""}"#), Kind::Empty, "is empty"),
+        (
+            json(r#"{"value":["planted-value"]}"#),
+            Kind::Unexpected,
+            "no secret",
+        ),
+        (
+            json(r#"{"value":7,"id":"planted-value"}"#),
+            Kind::Unexpected,
+            "no secret",
+        ),
+    ])
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,8 +264,8 @@ async fn a_failed_login_is_told_apart_from_the_vault() {
             "switch on the Function App's system-assigned identity",
         ),
         (
-            answer(500, "text/plain", "oops"),
-            "HTTP 500 from 127.0.0.1: oops",
+            answer(403, "text/plain", "oops"),
+            "HTTP 403 from 127.0.0.1: oops",
         ),
         (Err(gone), "the login at 127.0.0.1 got no answer"),
     ] {
@@ -333,7 +325,8 @@ async fn an_unreachable_vault_is_tried_again_and_then_told() {
         .header("retry-after", "2")
         .body(Bytes::new())
         .expect("well-formed");
-    let world = World::new(vec![], vec![Ok(throttled), value()]);
+    let broken = answer(500, "text/plain", "");
+    let world = World::new(vec![], vec![broken, Ok(throttled), value()]);
     let started = Instant::now();
     assert!(world.read("a").await.is_ok());
     assert!(started.elapsed() >= Duration::from_secs(2));
@@ -353,6 +346,15 @@ async fn a_hanging_vault_ends_with_the_token_timeout() {
     assert_eq!(error.kind, SecretErrorKind::Unavailable);
     assert_eq!(started.elapsed(), Duration::from_secs(20));
     assert!(error.sentence.contains("no answer in time"), "{error}");
+}
+
+#[test]
+fn app_service_sets_both_variables_or_the_developer_logs_in() {
+    let login = |endpoint, header| format!("{:?}", VaultLogin::for_environment(endpoint, header));
+    assert_eq!(login(true, true), "ManagedIdentity");
+    for (endpoint, header) in [(true, false), (false, true), (false, false)] {
+        assert_eq!(login(endpoint, header), "AzureCli");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,6 +123,7 @@ impl RateLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meter::StageCount;
 
     #[tokio::test(start_paused = true)]
     async fn lets_a_burst_go_and_then_keeps_the_rate() {
@@ -144,11 +145,14 @@ mod tests {
         meter.add(Stage::Runs, Duration::from_millis(5));
         meter.add(Stage::Runs, Duration::from_millis(7));
         meter.add(Stage::Clusters, Duration::from_millis(1));
-        let runs = Usage {
-            requests: 2,
-            time: Duration::from_millis(12),
+        let counted: Vec<_> = meter.snapshot().iter().collect();
+        let count = |requests, millis| StageCount {
+            requests,
+            time: Duration::from_millis(millis),
         };
-        assert_eq!(meter.snapshot().get(&Stage::Runs), Some(&runs));
-        assert_eq!(meter.snapshot().len(), 2);
+        assert_eq!(
+            counted,
+            [("clusters", count(1, 1)), ("runs", count(2, 12))]
+        );
     }
 }

@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use http::header::AUTHORIZATION;
+
 use super::testing::{TOKEN, answer, network, service};
+use super::wire::is_wanted;
 use super::*;
-use crate::transport::{MemoryTransport, TransportErrorKind};
+use crate::identity::TokenError;
+use crate::transport::MemoryTransport;
 
 type Script = Result<Response<Bytes>, TransportError>;
 
@@ -387,6 +391,24 @@ async fn a_service_that_refuses_every_token_costs_one_more_and_not_one_per_call(
         (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
         (6, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_host_is_not_sent_and_not_counted() {
+    let (network, transport) = network(|_| async { json_answer() });
+    let base = Url::parse("https://adb-dp-5.1.azuredatabricks.net").expect("a URL");
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let lane = Arc::new(Lane::new(&network.limits, deadline));
+    let tokens = Arc::new(Numbered::default());
+    let service = Service::new(network, tokens, Audience::Databricks, base, lane);
+    let error = fails(&service, ask()).await;
+    assert!(
+        error.to_string().contains("refused before sending"),
+        "{error}"
+    );
+    assert_eq!(error.attempts, 1);
+    assert!(transport.sent().is_empty());
+    assert!(service.lane().meter().snapshot().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

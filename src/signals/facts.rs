@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::aged::Aged;
 use super::{Signal, Why};
-use crate::azure_monitor::AzureMonitor;
+use crate::azure_monitor::{AzureMonitor, ManagedResourceGroup};
 use crate::clock::Clock;
 use crate::cluster::{ClusterId, NodeTypes};
 use crate::databricks::{ActiveRuns, CompletedRuns, Databricks, RunsError, RunsRight};
@@ -44,7 +44,7 @@ pub struct WorkspaceFacts {
     completed: Aged<CompletedRuns>,
     completed_since: Aged<CompletedRuns>,
     node_types: OnceCell<Asked<NodeTypes>>,
-    managed_group: OnceCell<Asked<String>>,
+    managed_group: OnceCell<Asked<ManagedResourceGroup>>,
     failures: Mutex<Vec<Failure>>,
 }
 
@@ -167,7 +167,7 @@ impl WorkspaceFacts {
             .await
     }
 
-    pub(super) async fn managed_group(&self, monitor: &AzureMonitor) -> &Asked<String> {
+    pub(super) async fn managed_group(&self, monitor: &AzureMonitor) -> &Asked<ManagedResourceGroup> {
         self.managed_group
             .get_or_init(|| async {
                 let Some(resource_id) = &self.resource_id else {

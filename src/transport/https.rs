@@ -75,8 +75,8 @@ impl HttpsTransport {
     }
 
     fn builder(&self) -> ClientBuilder {
-        // The Azure SDK switches reqwest's decompression on for the whole build;
-        // a small compressed body could otherwise unfold past its cap.
+        // Default features of the Azure SDK would switch reqwest's decompression
+        // on for the whole build, and a small body could unfold past its cap.
         Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -261,3 +261,6 @@ fn chain(error: &reqwest::Error) -> String {
     }
     texts.join(": ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use url::Url;
 
-use super::{BodyCap, Network, TransportError, one_line};
+use super::{BodyCap, Network, TransportError, TransportErrorKind, one_line};
 use crate::cloud::Cloud;
 use crate::retry::{self, Outcome, Verdict};
 
@@ -130,6 +130,15 @@ pub struct SdkFailure {
     pub elapsed: Duration,
 }
 
+impl SdkFailure {
+    /// How often and how long it was tried, for an error's sentence.
+    #[must_use]
+    pub fn tries(&self) -> String {
+        let seconds = self.elapsed.as_secs_f64();
+        format!("{} attempt(s) in {seconds:.1}s", self.attempts)
+    }
+}
+
 /// Calls the SDK until it succeeds, fails for good, or the token timeout passes.
 /// Reading a secret and asking for a token can be repeated without harm.
 /// `traced` sees the trace of every attempt, the abandoned last one included.
@@ -183,6 +192,17 @@ where
 impl Exchange {
     fn verdict(&self) -> Verdict {
         let outcome = match &self.end {
+            // Unlike Databricks, Entra, Key Vault and the managed identity
+            // endpoint answer 500 for what passes, and all Azure SDKs repeat it.
+            End::Answer {
+                status: 500,
+                retry_after,
+                ..
+            } => {
+                return Verdict::Retry {
+                    not_before: *retry_after,
+                };
+            }
             End::Answer {
                 status,
                 body,
@@ -244,14 +264,7 @@ impl Policy for Adapter {
         }
         match answer {
             Ok(answer) => Ok(convert_back(answer)),
-            Err(why) => {
-                let kind = if why.never_sent {
-                    ErrorKind::Connection
-                } else {
-                    ErrorKind::Io
-                };
-                Err(azure_core::Error::new(kind, why))
-            }
+            Err(why) => Err(azure_core::Error::new(error_kind(&why), why)),
         }
     }
 }
@@ -277,6 +290,26 @@ impl Adapter {
             status: answer.status().as_u16(),
             body,
             retry_after,
+        }
+    }
+}
+
+/// The SDK's login on a virtual machine repeats connection errors for minutes,
+/// whatever its options say; what our own rules forbid must end at once.
+fn error_kind(why: &TransportError) -> ErrorKind {
+    match why.kind {
+        TransportErrorKind::Refused | TransportErrorKind::BodyTooLarge => ErrorKind::Other,
+        TransportErrorKind::Dns
+        | TransportErrorKind::Connect
+        | TransportErrorKind::Tls
+        | TransportErrorKind::Timeout
+        | TransportErrorKind::Reset
+        | TransportErrorKind::Other => {
+            if why.never_sent {
+                ErrorKind::Connection
+            } else {
+                ErrorKind::Io
+            }
         }
     }
 }
