@@ -126,6 +126,11 @@ impl Simulator {
         lock(&self.shared.record).clone()
     }
 
+    /// Looks at what has happened so far without a copy of it.
+    pub fn look_at_record<T>(&self, with: impl FnOnce(&Record) -> T) -> T {
+        with(&lock(&self.shared.record))
+    }
+
     /// Forgets what has happened so far, so that a test can look at a second sweep alone.
     pub fn forget_record(&self) {
         lock(&self.shared.record).forget();
