@@ -110,7 +110,8 @@ impl Simulator {
         *lock(&self.shared.faults) = Faults::default();
     }
 
-    /// Changes the world when a request comes.
+    /// Changes the world when a request comes. The change gets the locked world: it must not call
+    /// [`Simulator::world`], which would wait for that lock for ever.
     pub fn hook(
         &self,
         matcher: Match,

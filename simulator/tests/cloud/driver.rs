@@ -302,6 +302,13 @@ async fn a_driver_that_does_not_answer_fails_as_it_is_told() -> Outcome {
             (status, "text/html;charset=utf-8")
         );
     }
+    let driver = Driver::of(Cluster::busy("etl").driver(DriverProxy::Hang)).await?;
+    let waiting = driver.get("/api/v1/applications");
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_millis(100), waiting)
+            .await
+            .is_err()
+    );
     let driver = Driver::of(Cluster::busy("etl").state("RESTARTING")).await?;
     assert_eq!(driver.get("/api/v1/applications").await?.status, 503);
     Ok(())
