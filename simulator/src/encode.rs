@@ -155,6 +155,17 @@ mod tests {
     }
 
     #[test]
+    fn gzip_is_one_stored_block_with_sum_and_length() {
+        let expected = [
+            31, 139, 8, 0, 0, 0, 0, 0, 0, 255, 1, 3, 0, 252, 255, 97, 98, 99, 194, 65, 36, 53, 3,
+            0, 0, 0,
+        ];
+        assert_eq!(gzip(b"abc"), expected);
+        let long = gzip(&[b'x'; 70_000]);
+        assert_eq!(long.len(), 10 + 5 + 65_535 + 5 + 4_465 + 8);
+    }
+
+    #[test]
     fn times_have_the_form_of_their_service() {
         assert_eq!(spark_time(1_795_357_810_054), "2026-11-22T14:30:10.054GMT");
         assert_eq!(arm_time(1_795_357_810_054), "2026-11-22T14:30:10Z");

@@ -35,11 +35,15 @@ async fn main() -> std::io::Result<()> {
 
 /// Prints the requests from a number on that have been answered, up to the first that has not.
 fn print_from(simulator: &Simulator, first: usize) -> usize {
-    let record = simulator.record();
-    let answered = record.requests()[first..]
-        .iter()
-        .take_while(|recorded| recorded.status.is_some())
-        .inspect(|recorded| println!("{recorded}"))
-        .count();
-    first + answered
+    let answered: Vec<String> = simulator.look_at_record(|record| {
+        record.requests()[first..]
+            .iter()
+            .take_while(|recorded| recorded.status.is_some())
+            .map(ToString::to_string)
+            .collect()
+    });
+    for line in &answered {
+        println!("{line}");
+    }
+    first + answered.len()
 }

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,16 +19,16 @@ use crate::services::{self, Service};
 use crate::socket::Socket;
 
 const MAX_HEAD: usize = 16 * 1024;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Accepts proxy clients for as long as the runtime lives.
 pub(crate) async fn accept_proxy(listener: TcpListener, shared: Arc<Shared>) {
     loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            let shared = Arc::clone(&shared);
-            // A failure here is a client that went away or would not speak TLS; the record shows how far
-            // it came.
-            tokio::spawn(async move { tunnel(stream, shared).await.ok() });
-        }
+        let stream = next_client(&listener).await;
+        let shared = Arc::clone(&shared);
+        // A failure here is a client that went away or would not speak TLS; the record shows how far it
+        // came.
+        tokio::spawn(async move { tunnel(stream, shared).await.ok() });
     }
 }
 
@@ -35,14 +36,22 @@ pub(crate) async fn accept_proxy(listener: TcpListener, shared: Arc<Shared>) {
 pub(crate) async fn accept_identity(listener: TcpListener, shared: Arc<Shared>) {
     let host: Arc<str> = services::IDENTITY_HOST.into();
     loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            let (socket, tear) = Socket::new(stream);
-            tokio::spawn(connection::serve(
-                Arc::clone(&shared),
-                socket,
-                tear,
-                Arc::clone(&host),
-            ));
+        let (socket, tear) = Socket::new(next_client(&listener).await);
+        tokio::spawn(connection::serve(
+            Arc::clone(&shared),
+            socket,
+            tear,
+            Arc::clone(&host),
+        ));
+    }
+}
+
+async fn next_client(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // Accepting fails when the process is out of file handles, until some are closed.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }

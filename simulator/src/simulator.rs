@@ -110,7 +110,8 @@ impl Simulator {
         *lock(&self.shared.faults) = Faults::default();
     }
 
-    /// Changes the world when a request comes.
+    /// Changes the world when a request comes. The change gets the locked world: it must not call
+    /// [`Simulator::world`], which would wait for that lock for ever.
     pub fn hook(
         &self,
         matcher: Match,
@@ -124,6 +125,11 @@ impl Simulator {
     /// What has happened so far.
     pub fn record(&self) -> Record {
         lock(&self.shared.record).clone()
+    }
+
+    /// Looks at what has happened so far without a copy of it.
+    pub fn look_at_record<T>(&self, with: impl FnOnce(&Record) -> T) -> T {
+        with(&lock(&self.shared.record))
     }
 
     /// Forgets what has happened so far, so that a test can look at a second sweep alone.

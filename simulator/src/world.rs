@@ -30,7 +30,7 @@ pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Vm};
 pub use workspace::{Access, Member, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
 
 /// The tenant of every principal that does not say otherwise.
-pub const TENANT_ID: &str = "72f988bf-0000-4000-8000-2d7cd011db47";
+pub const TENANT_ID: &str = "aaaabbbb-0000-4000-8000-ccccdddd0001";
 /// The name of the service principal that the handler uses.
 pub const MAIN: &str = "main";
 /// The name of the vault that the handler reads.
@@ -63,9 +63,6 @@ pub struct World {
     pub entra_errors: EntraErrors,
     /// Minutes for which Azure Monitor has no data yet.
     pub metrics_lag_minutes: u32,
-    /// Vaults answer reads by identities without a right with 403; a vault that is named here answers
-    /// every read so.
-    pub forbidding_vaults: Vec<String>,
     pub(crate) tokens: TokenStore,
 }
 
@@ -99,7 +96,6 @@ impl World {
             token_lifetime_s: 3599,
             entra_errors: EntraErrors::WithEscapes,
             metrics_lag_minutes: 3,
-            forbidding_vaults: Vec::new(),
             tokens: TokenStore::default(),
         }
     }

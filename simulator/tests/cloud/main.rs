@@ -3,5 +3,15 @@
 //!
 //! One test target for all services, so that it is linked once.
 
+mod access;
+mod arm;
 mod client;
+mod clusters;
+mod driver;
+mod entra;
+mod faults;
 mod path;
+mod proxy;
+mod runs;
+mod vault;
+mod world;

@@ -3,6 +3,7 @@
 
 use crate::client::{ARM, Client, DATABRICKS, Outcome, start, url};
 use serde_json::json;
+use simulator::Simulator;
 use simulator::world::{Cluster, Moment, OnTerminate, Workspace, hours, minutes};
 
 #[tokio::test]
@@ -39,6 +40,26 @@ async fn the_whole_path_of_a_sweep_is_answered_and_leaves_no_violation() -> Outc
         .json();
     assert_eq!(jobs[0]["status"], json!("SUCCEEDED"));
 
+    judge_the_machine(&simulator).await?;
+
+    let deleted = client
+        .post(
+            &url(&simulator, "/api/2.1/clusters/delete"),
+            &json!({ "cluster_id": id }),
+        )
+        .await?;
+    assert_eq!((deleted.status, deleted.text.as_str()), (200, "{}"));
+    let state = simulator.world(|world| world.cluster_state("analytics", "etl"));
+    assert_eq!(state, "TERMINATING");
+
+    assert_eq!(simulator.record().terminations(), [id]);
+    assert_eq!(simulator.record().mutating().len(), 1);
+    simulator.assert_clean();
+    Ok(())
+}
+
+/// Asks for the driver's busy share over the last two hours.
+async fn judge_the_machine(simulator: &Simulator) -> Outcome {
     let (vm, now) = simulator.world(|world| {
         let group = world.workspace_mut("analytics").managed_group_id.clone();
         let name = world.cluster_mut("analytics", "etl").vms[0].name.clone();
@@ -48,7 +69,7 @@ async fn the_whole_path_of_a_sweep_is_answered_and_leaves_no_violation() -> Outc
             end,
         )
     });
-    let arm = Client::with_scope(&simulator, ARM).await?;
+    let arm = Client::with_scope(simulator, ARM).await?;
     let at = |epoch: i64| -> Result<String, Box<dyn std::error::Error>> {
         let format = time::format_description::well_known::Rfc3339;
         Ok(time::OffsetDateTime::from_unix_timestamp(epoch)?.format(&format)?)
@@ -69,19 +90,5 @@ async fn the_whole_path_of_a_sweep_is_answered_and_leaves_no_violation() -> Outc
             .map(Vec::len),
         Some(120)
     );
-
-    let deleted = client
-        .post(
-            &url(&simulator, "/api/2.1/clusters/delete"),
-            &json!({ "cluster_id": id }),
-        )
-        .await?;
-    assert_eq!((deleted.status, deleted.text.as_str()), (200, "{}"));
-    let state = simulator.world(|world| world.cluster_state("analytics", "etl"));
-    assert_eq!(state, "TERMINATING");
-
-    assert_eq!(simulator.record().terminations(), [id]);
-    assert_eq!(simulator.record().mutating().len(), 1);
-    simulator.assert_clean();
     Ok(())
 }
