@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use terminate_clusters::cli::{
     AllowedSweep, Cli, Command, Exit, PrintedReport, Progress, SweepCommand,
 };
+use terminate_clusters::clock::{Clock, SystemClock};
 use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
 use terminate_clusters::logging::{self, Output};
 use terminate_clusters::report::Closing;
@@ -200,7 +200,5 @@ fn refuse(problems: impl IntoIterator<Item = impl std::fmt::Display>) -> Exit {
 }
 
 fn wall_clock() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since_epoch.map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    SystemClock.now()
 }
