@@ -119,7 +119,12 @@ impl<'a> Look<'a> {
         let gpu_runtime = cluster.spark_version.as_deref().is_none_or(is_gpu_runtime);
         let gpus = hardware.and_then(|hardware| hardware.has_gpus) != Some(false);
         let ran_a_job = self.spark()?.is_some_and(|spark| spark.ran_a_job);
-        let workers = cluster.num_workers.is_some_and(|workers| workers > 0) || cluster.autoscales;
+        // An autoscaling cluster tells no number; one that tells none at work is
+        // a single node for now.
+        let workers = match cluster.num_workers {
+            Some(workers) => workers > 0,
+            None => cluster.autoscales,
+        };
         Ok(if !workers {
             Some(Weakness::SingleNode)
         } else if gpus || gpu_runtime {
@@ -148,11 +153,13 @@ impl<'a> Look<'a> {
     }
 }
 
-fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
+/// How long the quiet must last. One witness is never enough sooner than both,
+/// whatever the policy says, so that losing one cannot hasten a termination.
+pub(super) fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
     match evidence {
         Evidence::Both => policy.idle_after,
-        Evidence::SparkAlone => policy.idle_after_one_witness,
-        Evidence::NodesAlone => policy.nodes_alone_threshold(),
+        Evidence::SparkAlone => policy.idle_after_one_witness.max(policy.idle_after),
+        Evidence::NodesAlone => policy.nodes_alone_threshold().max(policy.idle_after),
     }
 }
 
