@@ -1,1 +1,204 @@
-fn main() {}
+//! The process: reads its environment, starts logging, and runs one command.
+//!
+//! The only user of the environment, the clock behind the log's stamps, and
+//! the exit code. Everything that can be tested without a process is elsewhere.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use terminate_clusters::cli::{
+    AllowedSweep, Cli, Command, Exit, PrintedReport, Progress, SweepCommand,
+};
+use terminate_clusters::clock::{Clock, SystemClock};
+use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
+use terminate_clusters::logging::{self, Output};
+use terminate_clusters::report::Closing;
+use terminate_clusters::settings::{self, Environment, Settings, SettingsError};
+use terminate_clusters::sweep::{ReportSink, Scope, SweepRequest};
+use terminate_clusters::timestamp::Timestamp;
+use terminate_clusters::wiring::{self, WiringError};
+use tokio::time::Instant;
+
+const LOCAL_SETTINGS: &str = "local.settings.json";
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+            return ExitCode::from(code);
+        }
+    };
+    let exit = match cli.command {
+        Command::Serve => serve(),
+        Command::Sweep(command) => sweep(&command),
+    };
+    exit.into()
+}
+
+/// Answers the host. Binds before anything else is looked at: the host waits
+/// for the port, and reports wrong settings only through an invocation.
+fn serve() -> Exit {
+    let environment = Environment::from_pairs(std::env::vars_os());
+    start_logging(&environment, Output::Host);
+    let port = match settings::port(&environment) {
+        Ok(port) => port,
+        Err(problem) => return refuse([problem]),
+    };
+    let served = on_runtime(async {
+        let listener = host::bind(port).await?;
+        host::serve(listener, sweep_on_invocation(environment)).await
+    });
+    match served {
+        Ok(()) => tracing::error!("Stopped listening on port {port}"),
+        Err(error) => tracing::error!("Could not serve on port {port}: {error}"),
+    }
+    Exit::Failure
+}
+
+/// Settings are read by each invocation, so that a mistake fails the
+/// invocation, where an operator looks, and not the start of the process.
+fn sweep_on_invocation(environment: Environment) -> SweepFn {
+    let environment = Arc::new(environment);
+    Arc::new(move |_| {
+        let environment = Arc::clone(&environment);
+        Box::pin(async move {
+            match read_settings(&environment) {
+                Ok(settings) => run_invoked_sweep(&settings).await,
+                Err(error) => SweepOutcome {
+                    failed: true,
+                    summary: error.mistakes().iter().map(ToString::to_string).collect(),
+                },
+            }
+        })
+    })
+}
+
+async fn run_invoked_sweep(settings: &Settings) -> SweepOutcome {
+    let request = SweepRequest {
+        mode: settings.mode,
+        scope: Scope::All,
+        deadline: Instant::now() + settings.invocation_deadline(),
+    };
+    match run_sweep(settings, &request, &mut LogReport).await {
+        Ok(closing) => SweepOutcome {
+            failed: closing.failed(),
+            summary: vec![closing.summary()],
+        },
+        Err(error) => SweepOutcome {
+            failed: true,
+            summary: vec![error.to_string()],
+        },
+    }
+}
+
+async fn run_sweep(
+    settings: &Settings,
+    request: &SweepRequest,
+    sink: &mut dyn ReportSink,
+) -> Result<Closing, WiringError> {
+    let transport = wiring::transport(settings)?;
+    let sweep = wiring::sweep(settings, transport)?;
+    Ok(sweep.run(request, sink).await)
+}
+
+/// Sweeps once for a person or a script.
+fn sweep(command: &SweepCommand) -> Exit {
+    let environment = match command_line_environment() {
+        Ok(environment) => environment,
+        Err(problem) => return refuse([problem]),
+    };
+    start_logging(&environment, Output::CommandLine);
+    let settings = match read_settings(&environment) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(error.mistakes()),
+    };
+    match command.within(&settings) {
+        Ok(allowed) => run_asked_sweep(&settings, &allowed),
+        Err(problems) => refuse(problems),
+    }
+}
+
+fn run_asked_sweep(settings: &Settings, allowed: &AllowedSweep) -> Exit {
+    let names = allowed
+        .workspaces
+        .iter()
+        .map(|workspace| workspace.name.clone());
+    let scope = Scope::Only(names.collect());
+    let mut sink = PrintedReport::new(allowed.json, Progress::to_stderr());
+    let swept = on_runtime(async {
+        let request = SweepRequest {
+            mode: allowed.mode,
+            scope,
+            deadline: Instant::now() + settings.limits.sweep_deadline,
+        };
+        Ok(run_sweep(settings, &request, &mut sink).await)
+    });
+    match swept {
+        Ok(Ok(closing)) if closing.failed() => Exit::Failure,
+        Ok(Ok(_)) => Exit::AllSeen,
+        Ok(Err(error)) => refuse([error]),
+        Err(error) => {
+            tracing::error!("Could not start: {error}");
+            Exit::Failure
+        }
+    }
+}
+
+/// The environment, then the `Values` of `local.settings.json`, if there is one.
+fn command_line_environment() -> Result<Environment, String> {
+    let environment = Environment::from_pairs(std::env::vars_os());
+    match std::fs::read_to_string(working_directory().join(LOCAL_SETTINGS)) {
+        Ok(text) => Ok(environment.or_local_values(settings::local_values(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(environment),
+        Err(error) => Err(format!("{LOCAL_SETTINGS} could not be read: {error}")),
+    }
+}
+
+fn read_settings(environment: &Environment) -> Result<Settings, SettingsError> {
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    let settings = Settings::read(environment, &working_directory(), &read_file)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(settings)
+}
+
+fn working_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
+}
+
+/// A wrong filter is reported with all other mistakes; until then the default holds.
+fn start_logging(environment: &Environment, output: Output) {
+    let given = environment.get(settings::LOG.name);
+    let filter = given.and_then(|text| logging::parse_filter(text).ok());
+    let filter = filter.unwrap_or_else(|| output.default_filter());
+    if let Err(problem) = logging::init(filter, output, wall_clock) {
+        refuse([problem]);
+    }
+    logging::install_panic_hook();
+}
+
+/// One thread serves: a sweep waits for answers and hardly computes.
+fn on_runtime<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+fn refuse(problems: impl IntoIterator<Item = impl std::fmt::Display>) -> Exit {
+    let mut stderr = io::stderr().lock();
+    for problem in problems {
+        let _ = writeln!(stderr, "error: {problem}");
+    }
+    Exit::Usage
+}
+
+fn wall_clock() -> Timestamp {
+    SystemClock.now()
+}

@@ -1,13 +1,14 @@
 //! Plans one workspace's terminations: decisions, mode and caps in, a queue with
 //! a number of slots out.
 //!
-//! The longest idle comes first. A [`Permit`] is handed out per termination and
+//! The longest idle comes first, by the last sign of life. A [`Permit`] is handed out per termination and
 //! can be made only here, and only in terminate mode; `databricks` takes one for
 //! every `clusters/delete`. Pure: no I/O and no clock.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cluster::ClusterId;
 use crate::decision::Proof;
 use crate::policy::Mode;
 
@@ -107,6 +108,14 @@ impl Permit {
     pub fn proof(&self) -> &Proof {
         &self.proof
     }
+
+    /// Spends the permit for the cluster that both looks have judged. `None`, and
+    /// the permit is lost, if the second proof is of another one.
+    #[must_use]
+    pub fn redeem(self, second: &Proof) -> Option<ClusterId> {
+        let both = self.proof.cluster() == second.cluster();
+        both.then(|| self.proof.cluster().clone())
+    }
 }
 
 /// What may be terminated in one workspace, and in which order.
@@ -125,7 +134,7 @@ impl Plan {
     #[must_use]
     pub fn new(mut proofs: Vec<Proof>, mode: Mode, caps: Caps, allowance: &Allowance) -> Self {
         proofs.sort_by(|one, other| {
-            let by_age = one.quiet_since().cmp(&other.quiet_since());
+            let by_age = one.last_sign().cmp(&other.last_sign());
             by_age.then_with(|| one.cluster().cmp(other.cluster()))
         });
         let half = u32::try_from(caps.running.div_ceil(2)).unwrap_or(u32::MAX);
@@ -169,6 +178,12 @@ impl Plan {
     /// Takes a permit back that was not used, so that its slot goes to the next.
     pub fn pass_on(&mut self, permit: Permit) {
         let Permit { proof: _ } = permit;
+        self.slots = self.slots.saturating_add(1);
+    }
+
+    /// Takes a permit back for which there was no time; its cluster waits.
+    pub fn put_back(&mut self, permit: Permit) {
+        self.queue.push_front(permit.proof);
         self.slots = self.slots.saturating_add(1);
     }
 

@@ -1,25 +1,34 @@
 //! One outside service with its token: what the typed clients are written on.
+//!
+//! A call becomes an answer of the expected kind or a [`CallError`] that tells
+//! the whole story on one line. Here requests are repeated, paced and given
+//! their token; what an answer means is the typed clients' business. A token
+//! never appears in an error, not even where the other side repeats it.
+
+mod error;
+mod lane;
+mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Method;
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method, Response};
 use serde::de::DeserializeOwned;
-use thiserror::Error;
+use tokio::time::Instant;
 use url::Url;
 
-/// What a request is for; the report counts requests and time by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    Secrets,
-    Tokens,
-    Clusters,
-    Rights,
-    Runs,
-    Spark,
-    Nodes,
-    Action,
-}
+use crate::identity::{Audience, Token, TokenSource};
+use crate::retry::{self, Outcome};
+use crate::transport::{Network, TransportError, TransportErrorKind, one_line};
+use wire::{Wanted, accept, describe, request, target, without_token};
+
+pub use error::{CallError, CallErrorCause, StatusError};
+pub use lane::{Lane, Meter};
+
+pub use crate::meter::Stage;
 
 /// One request, without its token.
 #[derive(Debug)]
@@ -29,6 +38,7 @@ pub struct Ask<'a> {
     pub stage: Stage,
     pub method: Method,
     /// Path segments; each is percent-encoded, so an id can't leave its place.
+    /// An empty last one makes a slash at the end.
     pub path: &'a [&'a str],
     /// Query pairs in order; values are percent-encoded here.
     pub query: &'a [(&'a str, &'a str)],
@@ -41,49 +51,290 @@ pub struct Ask<'a> {
     pub body_cap: usize,
 }
 
-/// Why a call gave no usable answer.
-#[derive(Debug, Clone, Error)]
-#[error("{verb} at {target} failed after {attempts} attempt(s) in {elapsed:?}: {cause}")]
-pub struct CallError {
-    pub verb: &'static str,
-    /// Host and path, no query.
-    pub target: String,
-    pub attempts: u32,
-    pub elapsed: Duration,
-    pub cause: CallErrorCause,
-}
+/// How much of the parser's complaint is kept: it may quote a value.
+const KEPT_COMPLAINT: usize = 200;
 
-#[derive(Debug, Clone, Error)]
-pub enum CallErrorCause {
-    #[error("{0}")]
-    Status(StatusError),
-}
-
-/// An answer with a status other than 2xx, the start of its body kept for the classifiers.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("HTTP {status}")]
-pub struct StatusError {
-    pub status: u16,
-    pub content_type: String,
-    pub location: Option<String>,
-    /// The first 8 KiB of the body, lossily as text.
-    pub body: String,
-}
-
+/// A typed client's way to its service: base URL, token, pace, patience.
 #[derive(Debug)]
-pub struct Service {}
+pub struct Service {
+    network: Network,
+    tokens: Arc<dyn TokenSource>,
+    audience: Audience,
+    base: Url,
+    lane: Arc<Lane>,
+    /// Set while even a fresh token is refused, so that a service that refuses
+    /// everything doesn't cost a token per call.
+    fresh_token_refused: AtomicBool,
+}
+
+/// One attempt's failure, with what its `Retry-After` asked for.
+struct Failure {
+    cause: CallErrorCause,
+    retry_after: Option<Duration>,
+}
 
 impl Service {
-    pub async fn json<T: DeserializeOwned>(&self, _ask: Ask<'_>) -> Result<T, CallError> {
-        unimplemented!()
+    /// A service at `base`, called with tokens for `audience` through `lane`.
+    #[must_use]
+    pub fn new(
+        network: Network,
+        tokens: Arc<dyn TokenSource>,
+        audience: Audience,
+        base: Url,
+        lane: Arc<Lane>,
+    ) -> Self {
+        Self {
+            network,
+            tokens,
+            audience,
+            base,
+            lane,
+            fresh_token_refused: AtomicBool::new(false),
+        }
     }
-    pub async fn html(&self, _ask: Ask<'_>) -> Result<String, CallError> {
-        unimplemented!()
+
+    /// Asks for JSON and reads it.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] unless a 2xx answer with a JSON content type parses as `T`.
+    pub async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
+        self.call(&ask, Wanted::Json, |body, token| {
+            serde_json::from_slice(body).map_err(|why| {
+                let why = without_token(&why.to_string(), token);
+                CallErrorCause::Shape(one_line(&why, KEPT_COMPLAINT))
+            })
+        })
+        .await
     }
+
+    /// Asks for a page of HTML.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] unless the answer is 2xx with `text/html`.
+    pub async fn html(&self, ask: Ask<'_>) -> Result<String, CallError> {
+        self.call(&ask, Wanted::Html, |body, _| {
+            Ok(String::from_utf8_lossy(body).into_owned())
+        })
+        .await
+    }
+
+    /// The root of the service.
+    #[must_use]
     pub fn base(&self) -> &Url {
-        unimplemented!()
+        &self.base
     }
+
+    /// The way to the service.
+    #[must_use]
+    pub fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    /// Itself, for several clients at once.
+    #[must_use]
     pub fn share(self) -> Arc<Self> {
         Arc::new(self)
     }
+
+    async fn call<T>(
+        &self,
+        ask: &Ask<'_>,
+        wanted: Wanted,
+        read: impl Fn(&Bytes, &Token) -> Result<T, CallErrorCause>,
+    ) -> Result<T, CallError> {
+        let started = Instant::now();
+        let mut attempts = 0;
+        let url = target(&self.base, ask);
+        let result = match &url {
+            Ok(url) => {
+                let work = self.attempt_until_final(ask, url, wanted, &mut attempts, started);
+                match tokio::time::timeout_at(self.lane.deadline(), work).await {
+                    Ok(Ok((body, token))) => read(&body, &token),
+                    Ok(Err(cause)) => Err(cause),
+                    Err(_) => Err(CallErrorCause::Deadline),
+                }
+            }
+            Err(why) => Err(CallErrorCause::Transport(why.clone())),
+        };
+        result.map_err(|cause| CallError {
+            verb: ask.verb,
+            target: describe(url.as_ref().unwrap_or(&self.base)),
+            attempts,
+            elapsed: whole_millis(started.elapsed()),
+            cause,
+        })
+    }
+
+    async fn attempt_until_final(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        wanted: Wanted,
+        attempts: &mut u32,
+        started: Instant,
+    ) -> Result<(Bytes, Token), CallErrorCause> {
+        let mut renewed = 0;
+        loop {
+            let token = self
+                .tokens
+                .token(self.audience)
+                .await
+                .map_err(CallErrorCause::Token)?;
+            *attempts += 1;
+            let failure = match self.exchange(ask, url, wanted, &token, *attempts).await {
+                Ok(body) => {
+                    self.fresh_token_refused.store(false, Ordering::Relaxed);
+                    return Ok((body, token));
+                }
+                Err(failure) => failure,
+            };
+            if refuses_token(&failure.cause) {
+                if renewed > 0 || self.fresh_token_refused.load(Ordering::Relaxed) {
+                    self.fresh_token_refused.store(true, Ordering::Relaxed);
+                    return Err(failure.cause);
+                }
+                self.tokens.drop_token(self.audience, &token);
+                renewed = 1;
+                continue;
+            }
+            let verdict = verdict(ask.idempotent, &failure);
+            let left = self.lane.deadline().duration_since(Instant::now());
+            let wait = retry::next_wait(
+                &self.network.limits.retry(),
+                verdict,
+                *attempts - renewed,
+                started.elapsed(),
+                left,
+                fastrand::f64(),
+            );
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(failure.cause),
+            }
+        }
+    }
+
+    /// One request: waits for its turn, sends, logs, counts, and checks status
+    /// and content type.
+    async fn exchange(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        wanted: Wanted,
+        token: &Token,
+        attempt: u32,
+    ) -> Result<Bytes, Failure> {
+        let request = request(ask, url, wanted, token).map_err(|why| Failure {
+            cause: CallErrorCause::Transport(why),
+            retry_after: None,
+        })?;
+        let _turn = self.lane.enter().await;
+        // `acquire` fails only on a closed semaphore, and nothing closes it.
+        let _overall = self.network.overall().acquire().await.ok();
+        let started = Instant::now();
+        let patience = self.network.limits.request_timeout;
+        let answer = tokio::time::timeout(patience, self.network.transport.send(request))
+            .await
+            .unwrap_or_else(|_| Err(TransportError::timeout(patience)));
+        let elapsed = started.elapsed();
+        if !was_refused(&answer) {
+            self.lane.meter().add(ask.stage, elapsed);
+        }
+        log(ask, url, attempt, elapsed, &answer);
+        match answer {
+            Ok(answer) => {
+                let retry_after = self.retry_after(answer.headers());
+                accept(answer, wanted, token).map_err(|cause| Failure { cause, retry_after })
+            }
+            Err(why) => Err(Failure {
+                cause: CallErrorCause::Transport(why),
+                retry_after: None,
+            }),
+        }
+    }
+
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let header = headers.get(RETRY_AFTER)?.to_str().ok()?;
+        retry::retry_after(header, self.network.clock.now())
+    }
 }
+
+fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|why| why.kind == TransportErrorKind::Refused)
+}
+
+/// More digits than milliseconds would only be noise in an error.
+fn whole_millis(elapsed: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn log(
+    ask: &Ask<'_>,
+    url: &Url,
+    attempt: u32,
+    elapsed: Duration,
+    answer: &Result<Response<Bytes>, TransportError>,
+) {
+    let outcome = match answer {
+        Ok(answer) => answer.status().as_str().to_owned(),
+        Err(why) => why.kind.as_str().to_owned(),
+    };
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(
+        verb = ask.verb,
+        host = url.host_str().unwrap_or_default(),
+        path = url.path(),
+        status = outcome,
+        attempt,
+        elapsed_ms,
+        "Called {}",
+        url.host_str().unwrap_or_default()
+    );
+}
+
+/// Whether the answer means that another token could help. Databricks answers a
+/// bad token with 401 or with 403 and a page, and its wording varies; a refused
+/// principal has other words.
+fn refuses_token(cause: &CallErrorCause) -> bool {
+    let CallErrorCause::Status(answer) = cause else {
+        return false;
+    };
+    match answer.status {
+        401 => true,
+        403 => {
+            let body = answer.body.to_ascii_lowercase();
+            body.contains("invalid access token")
+                || (body.contains("token") && body.contains("expired"))
+        }
+        _ => false,
+    }
+}
+
+fn verdict(idempotent: bool, failure: &Failure) -> retry::Verdict {
+    let outcome = match &failure.cause {
+        CallErrorCause::Status(answer) => Outcome::Answer {
+            status: answer.status,
+            body: &answer.body,
+            retry_after: failure.retry_after,
+        },
+        CallErrorCause::Transport(why) => Outcome::NoAnswer {
+            kind: why.kind,
+            never_sent: why.never_sent,
+        },
+        CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::Shape(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::Deadline => return retry::Verdict::Final,
+    };
+    retry::classify(idempotent, &outcome)
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

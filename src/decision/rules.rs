@@ -202,7 +202,7 @@ fn spark_busy(look: &Look<'_>) -> Reason {
 fn quiet_at(nodes: &NodesView, at: Timestamp) -> bool {
     match nodes {
         NodesView::Busy { .. } => false,
-        NodesView::QuietSince(since) => *since <= at,
+        NodesView::QuietSince(since) | NodesView::QuietThroughout(since) => *since <= at,
     }
 }
 

@@ -4,9 +4,11 @@
 use proptest::prelude::*;
 
 use super::{Allowance, Caps, Deferral, Permit, Plan};
+use crate::cluster::ClusterId;
 use crate::decision::Proof;
-use crate::decision::tests::world::{hours, proof_of};
+use crate::decision::tests::world::{NOW, World, hours, proof, proof_of};
 use crate::policy::Mode;
+use crate::signals::{NodesView, Signal};
 
 /// A cap that binds nothing in these tests.
 const LARGE: u32 = 1000;
@@ -60,6 +62,26 @@ fn longest_idle_comes_first_and_ties_go_by_id() {
         let mut plan = Plan::new(proofs, mode, caps(LARGE, 100), &allowance);
         assert_eq!(handed_out(&mut plan), ["b", "e", "a", "c", "d"]);
     }
+}
+
+#[test]
+fn metrics_that_begin_at_one_time_hide_nobodys_age() {
+    let quiet_throughout = |id: &str, last_sign: u64| {
+        let mut world = World::idle();
+        world.cluster().id = ClusterId::new(id);
+        world.nodes_say(NodesView::QuietThroughout(NOW.minus(hours(2))));
+        world.signals.last_run_end = Signal::Known(Some(NOW.minus(hours(last_sign))));
+        proof(&world)
+    };
+    let proofs = vec![
+        quiet_throughout("a", 30),
+        quiet_throughout("b", 90),
+        quiet_throughout("c", 60),
+    ];
+    assert_eq!(proofs[0].quiet_since(), proofs[1].quiet_since());
+    let allowance = Allowance::new(LARGE);
+    let mut plan = Plan::new(proofs, Mode::Terminate, caps(LARGE, 100), &allowance);
+    assert_eq!(handed_out(&mut plan), ["b", "c", "a"]);
 }
 
 #[test]
@@ -160,6 +182,40 @@ fn slot_that_is_passed_on_goes_to_the_next_cluster_and_not_back_to_the_same() {
     let (unused, waiting) = plan.finish();
     assert_eq!(unused, 0);
     assert_eq!(reasons(&waiting), [Deferral::WorkspaceCap]);
+}
+
+#[test]
+fn permit_that_is_put_back_waits_first_in_line_with_its_slot() {
+    let allowance = Allowance::new(LARGE);
+    let mut plan = Plan::new(proofs(3), Mode::Terminate, caps(2, 100), &allowance);
+    let Some(first) = plan.next_permit() else {
+        panic!("a slot was free");
+    };
+    plan.put_back(first);
+    let (unused, waiting) = plan.finish_at_deadline();
+    assert_eq!(unused, 2);
+    let waiting: Vec<_> = waiting
+        .iter()
+        .map(|(proof, why)| (id(proof), *why))
+        .collect();
+    let expected = [
+        ("a000".to_owned(), Deferral::Deadline),
+        ("a001".to_owned(), Deferral::Deadline),
+        ("a002".to_owned(), Deferral::WorkspaceCap),
+    ];
+    assert_eq!(waiting, expected);
+}
+
+#[test]
+fn permit_is_good_for_the_cluster_of_both_proofs_alone() {
+    let allowance = Allowance::new(LARGE);
+    let mut plan = Plan::new(proofs(2), Mode::Terminate, caps(LARGE, 100), &allowance);
+    let mut redeem = |id: &str| {
+        let second = proof_of(id, hours(50));
+        plan.next_permit().and_then(|permit| permit.redeem(&second))
+    };
+    assert_eq!(redeem("a000"), Some(ClusterId::new("a000")));
+    assert_eq!(redeem("a000"), None);
 }
 
 #[test]
@@ -307,6 +363,8 @@ fn threads_that_plan_at_once_share_the_allowance_exactly() {
 enum Fate {
     Spent,
     PassedOn,
+    /// There was no time for it, and the plan ends.
+    PutBack,
 }
 
 /// One workspace of a sweep: how many clusters are proven idle, of how many that
@@ -322,7 +380,11 @@ struct Visit {
 }
 
 fn visit() -> impl Strategy<Value = Visit> {
-    let fate = prop::sample::select(vec![Fate::Spent, Fate::Spent, Fate::PassedOn]);
+    let fate = prop_oneof![
+        6 => Just(Fate::Spent),
+        3 => Just(Fate::PassedOn),
+        1 => Just(Fate::PutBack),
+    ];
     (
         0..12_u64,
         0..12_usize,
@@ -357,11 +419,16 @@ fn carry_out(visit: &Visit, cap: u32, allowance: &Allowance) -> (Vec<String>, us
         let Some(permit) = plan.next_permit() else {
             break;
         };
-        seen.push(id(permit.proof()));
+        let one = id(permit.proof());
         match fate {
             Fate::Spent => spent += 1,
             Fate::PassedOn => plan.pass_on(permit),
+            Fate::PutBack => {
+                plan.put_back(permit);
+                break;
+            }
         }
+        seen.push(one);
     }
     while let Some(candidate) = plan.next_candidate() {
         seen.push(id(&candidate));

@@ -260,6 +260,7 @@ proptest! {
         let proof = proof(&idle.world);
         prop_assert_eq!(proof.evidence(), idle.evidence);
         prop_assert_eq!(proof.quiet_since(), idle.quiet_since);
+        prop_assert_eq!(proof.last_sign(), idle.last_sign);
         prop_assert_eq!(proof.threshold(), idle.threshold);
         let (_, known) = look(&idle.world);
         let decision = decide(&known, &idle.world.policy, idle.world.now);
@@ -307,6 +308,7 @@ fn assert_quiet_for_long_enough(world: &World, proof: &Proof) {
     } = world;
     let quiet = now.since(proof.quiet_since());
     assert!(quiet >= proof.threshold());
+    assert!(proof.last_sign() <= proof.quiet_since());
     assert!(proof.threshold() >= policy.idle_after);
     let spark = signals.spark.known().filter(|_| policy.spark_witness);
     let signs = [
@@ -318,7 +320,7 @@ fn assert_quiet_for_long_enough(world: &World, proof: &Proof) {
     ];
     for sign in signs.into_iter().flatten() {
         // A time ahead counts as now.
-        assert!(sign.min(*now) <= proof.quiet_since(), "{signs:?}");
+        assert!(sign.min(*now) <= proof.last_sign(), "{signs:?}");
     }
     let minutes_to_stop = signals.cluster.autotermination_minutes;
     if policy.trust_platform_clock && minutes_to_stop > 0 {
@@ -342,7 +344,7 @@ fn assert_seen_by_its_witnesses(world: &World, proof: &Proof) {
     );
     let by_spark = spark.is_some() && no_stream;
     let is_quiet = |nodes: &Signal<NodesView>| match nodes {
-        Signal::Known(NodesView::QuietSince(since)) => {
+        Signal::Known(NodesView::QuietSince(since) | NodesView::QuietThroughout(since)) => {
             policy.nodes_witness && *since.min(now) <= proof.quiet_since()
         }
         Signal::Known(NodesView::Busy { .. }) | Signal::Unknown(_) | Signal::NotAsked => false,
@@ -357,7 +359,10 @@ fn assert_seen_by_its_witnesses(world: &World, proof: &Proof) {
         Evidence::NodesAlone => {
             assert!(!by_spark);
             assert!(is_quiet(&signals.all_nodes));
-            assert!(matches!(driver, Signal::Known(NodesView::QuietSince(_))));
+            assert!(matches!(
+                driver,
+                Signal::Known(NodesView::QuietSince(_) | NodesView::QuietThroughout(_))
+            ));
         }
     }
 }

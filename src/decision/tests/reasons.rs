@@ -13,7 +13,8 @@ use crate::decision::{
     ActivitySign, Decision, Evidence, KeepReason, Question, RequiredSignal, Weakness,
 };
 use crate::policy::{ExemptSelector, Exemption, Glob};
-use crate::signals::{Signal, SparkWork, SparkWorkKind, StreamingView};
+use crate::signals::{NodesView, Signal, SparkWork, SparkWorkKind, StreamingView};
+use crate::timestamp::Timestamp;
 
 /// Makes the match from a reason to its variant's name, and the rows under it.
 macro_rules! rows_for_every_reason {
@@ -365,6 +366,14 @@ rows_for_every_reason! {
             |world| world.spark_works(SparkWorkKind::Job, hours(48)),
             KeepReason::Contradictory { work: SparkWork { kind: SparkWorkKind::Job, .. } },
         ),
+        keeps!(
+            "the same, by metrics that go back for no longer than a day",
+            |world| {
+                world.spark_works(SparkWorkKind::Job, hours(48));
+                world.nodes_say(NodesView::QuietThroughout(world.now.minus(hours(24))));
+            },
+            KeepReason::Contradictory { .. },
+        ),
     ],
     StreamActive: [
         keeps!(
@@ -672,7 +681,7 @@ rows_for_every_reason! {
     ],
 }
 
-fn an_hour_ago() -> crate::timestamp::Timestamp {
+fn an_hour_ago() -> Timestamp {
     World::idle().now.minus(hours(1))
 }
 

@@ -159,3 +159,12 @@ fn every_change_has_a_spelling_and_a_sentence() {
         assert!(!sentence.is_empty());
     }
 }
+
+#[test]
+fn proof_is_of_one_life_of_the_driver() {
+    let proof = first(|_| {});
+    let same = SparkContextId("3007070280200869203".to_owned());
+    let rounded = SparkContextId("3007070280200869000".to_owned());
+    assert!(proof.is_of(&same));
+    assert!(!proof.is_of(&rounded));
+}

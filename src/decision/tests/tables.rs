@@ -6,7 +6,7 @@ use super::Row;
 use super::world::{NOW, World, hours, idle_cluster, minutes, proof};
 use crate::decision::{Decision, Evidence, KeepReason, longest_wait};
 use crate::policy::{ExemptSelector, Exemption, Glob};
-use crate::signals::{Signal, SparkWorkKind, StreamingView};
+use crate::signals::{NodesView, Signal, SparkWorkKind, StreamingView};
 
 /// "How long, by how much evidence".
 const HOW_LONG: &[(&str, &[Row])] = &[
@@ -400,6 +400,25 @@ fn cluster_is_quiet_since_the_latest_of_all_known_signs() {
 }
 
 #[test]
+fn start_of_the_metrics_bounds_the_quiet_and_is_no_sign_of_life() {
+    let from = NOW.minus(hours(3));
+    let mut world = World::idle();
+    world.nodes_say(NodesView::QuietThroughout(from));
+    let bounded = proof(&world);
+    assert_eq!(bounded.quiet_since(), from);
+    assert_eq!(bounded.last_sign(), NOW.minus(hours(101)));
+    world.nodes_say(NodesView::QuietThroughout(NOW.minus(hours(150))));
+    let unbounded = proof(&world);
+    assert_eq!(unbounded.quiet_since(), NOW.minus(hours(101)));
+    assert_eq!(unbounded.last_sign(), NOW.minus(hours(101)));
+    world.nodes_say(NodesView::QuietThroughout(NOW.minus(hours(1))));
+    let Decision::Keep(KeepReason::QuietTooShort { quiet }) = world.decide() else {
+        panic!("{:?}", world.decide());
+    };
+    assert_eq!(quiet.since, NOW.minus(hours(1)));
+}
+
+#[test]
 fn unknown_witness_adds_nothing_to_the_quiet() {
     let mut world = World::idle();
     world.spark().last_completion = Some(NOW.minus(hours(98)));
@@ -423,8 +442,7 @@ fn quiet_spark_that_may_hide_a_stream_keeps_its_veto() {
 #[test]
 fn beside_spark_the_driver_speaks_and_alone_every_machine_does() {
     let mut world = World::idle();
-    world.signals.all_nodes =
-        Signal::Known(crate::signals::NodesView::QuietSince(NOW.minus(hours(97))));
+    world.signals.all_nodes = Signal::Known(NodesView::QuietSince(NOW.minus(hours(97))));
     assert_eq!(proof(&world).quiet_since(), NOW.minus(hours(100)));
     world.lose_spark();
     assert_eq!(proof(&world).quiet_since(), NOW.minus(hours(97)));

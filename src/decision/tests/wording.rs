@@ -8,7 +8,8 @@ use crate::signals::{Signal, SparkWork, SparkWorkKind, Why};
 /// Ends a line, drives a terminal, and turns the reading direction.
 const HOSTILE: &str = "x\n2026 INFO ok\r\u{1b}[31m\u{202e}`";
 
-/// Every reason that carries text from outside, filled with a hostile one.
+/// Every reason that carries text from outside as it came, filled with a hostile
+/// one. `ActiveRun` holds a description that is escaped where it is made.
 fn hostile_reasons() -> Vec<KeepReason> {
     let text = || HOSTILE.to_owned();
     let work = || SparkWork {
@@ -30,7 +31,6 @@ fn hostile_reasons() -> Vec<KeepReason> {
             day: text(),
         },
         KeepReason::KeepUntilUnreadable { value: text() },
-        KeepReason::ActiveRun { run: text() },
         KeepReason::CommandRunning { thread: text() },
         KeepReason::SparkBusy { work: work() },
         KeepReason::Contradictory { work: work() },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::cluster::{Cluster, ClusterSource, ClusterState, SparkContextId};
+use crate::cluster::{Cluster, ClusterSource, ClusterState, Instance, SparkContextId};
 use crate::decision::Evidence;
 use crate::decision::tests::world::{NOW, World, hours, idle_cluster, idle_spark, minutes};
 use crate::policy::{ExemptSelector, Exemption, Glob, Policy};
@@ -13,6 +13,7 @@ use crate::signals::{
     Hardware, NodesView, Signal, Signals, SparkView, SparkWork, SparkWorkKind, StreamingView,
 };
 use crate::timestamp::Timestamp;
+use crate::witness::nodes::combine;
 
 /// How a value that the idle world has is mixed with any other.
 #[derive(Debug, Clone, Copy)]
@@ -62,19 +63,11 @@ fn world(mix: Mix, now: BoxedStrategy<Timestamp>) -> BoxedStrategy<World> {
         .boxed()
 }
 
-/// All machines together are never quieter than the driver's alone.
+/// What all machines say holds what the driver's says.
 fn make_nodes_agree(signals: &mut Signals) {
-    let Signal::Known(driver) = &signals.driver_node else {
-        return;
-    };
-    if let Signal::Known(all) = &mut signals.all_nodes {
-        match (driver, &all) {
-            (NodesView::Busy { .. }, _) => *all = driver.clone(),
-            (NodesView::QuietSince(driver), NodesView::QuietSince(since)) => {
-                *all = NodesView::QuietSince(*driver.max(since));
-            }
-            (NodesView::QuietSince(_), NodesView::Busy { .. }) => {}
-        }
+    if signals.all_nodes != Signal::NotAsked {
+        let machines = vec![signals.driver_node.clone(), signals.all_nodes.clone()];
+        signals.all_nodes = combine(machines);
     }
 }
 
@@ -211,7 +204,9 @@ fn nodes() -> BoxedStrategy<NodesView> {
             network_bytes_per_minute,
         }
     });
-    prop_oneof![1 => busy, 4 => instant().prop_map(NodesView::QuietSince)].boxed()
+    let since = instant().prop_map(NodesView::QuietSince);
+    let throughout = instant().prop_map(NodesView::QuietThroughout);
+    prop_oneof![1 => busy, 2 => since, 2 => throughout].boxed()
 }
 
 fn spark(mix: Mix) -> BoxedStrategy<SparkView> {
@@ -242,27 +237,18 @@ fn spark(mix: Mix) -> BoxedStrategy<SparkView> {
         .boxed()
 }
 
-fn cluster(mix: Mix) -> BoxedStrategy<Cluster> {
-    let text = |texts: &[&str]| {
-        let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-        prop::sample::select(texts)
-    };
-    let sources = vec![
-        ClusterSource::Api,
-        ClusterSource::Other("JOB".to_owned()),
-        ClusterSource::Absent,
-    ];
-    let states = vec![
-        ClusterState::Resizing,
-        ClusterState::Terminating,
-        ClusterState::Other("?".to_owned()),
-    ];
-    let keys = text(&[
+fn texts(texts: &[&str]) -> impl Strategy<Value = String> + use<> {
+    let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+    prop::sample::select(texts)
+}
+
+fn tags() -> impl Strategy<Value = Vec<(String, String)>> {
+    let keys = texts(&[
         "terminate-clusters",
         "TERMINATE-clusters-keep-until",
         "team",
     ]);
-    let values = text(&[
+    let values = texts(&[
         "false",
         "",
         "2026-11-21",
@@ -270,50 +256,89 @@ fn cluster(mix: Mix) -> BoxedStrategy<Cluster> {
         "9999-12-31",
         "soon",
     ]);
-    let versions = text(&["15.4.x-gpu-ml-scala2.12", "15.4.x-cpu-ml-scala2.12", ""]);
+    prop::collection::vec((keys, values), 0..3)
+}
+
+fn cluster(mix: Mix) -> BoxedStrategy<Cluster> {
+    (kind_of_cluster(mix), times_of_cluster(mix))
+        .prop_map(|(kind, times)| Cluster {
+            autotermination_minutes: times.autotermination_minutes,
+            last_activity_time: times.last_activity_time,
+            last_restarted_time: times.last_restarted_time,
+            last_state_loss_time: times.last_state_loss_time,
+            driver: times.driver,
+            ..kind
+        })
+        .boxed()
+}
+
+/// Clusters of every kind with the idle one's times.
+fn kind_of_cluster(mix: Mix) -> BoxedStrategy<Cluster> {
+    let other = |text: &str| ClusterSource::Other(text.to_owned());
+    let sources = vec![ClusterSource::Api, other("JOB"), ClusterSource::Absent];
+    let states = vec![
+        ClusterState::Resizing,
+        ClusterState::Terminating,
+        ClusterState::Other("?".to_owned()),
+    ];
+    let versions = texts(&["15.4.x-gpu-ml-scala2.12", "15.4.x-cpu-ml-scala2.12", ""]);
     let idle = idle_cluster();
-    let record = (
+    (
         mix.of(ClusterSource::Ui, prop::sample::select(sources)),
         mix.of(ClusterState::Running, prop::sample::select(states)),
-        mix.of(Vec::new(), prop::collection::vec((keys, values), 0..3)),
+        mix.of(Vec::new(), tags()),
         mix.of(idle.spark_context_id.clone(), Just(None::<SparkContextId>)),
         mix.of(idle.spark_version.clone(), prop::option::of(versions)),
         mix.of(idle.num_workers, any::<Option<u64>>()),
         mix.of(false, any::<bool>()),
         mix.of(false, any::<bool>()),
-    );
-    let autotermination = prop_oneof![
+    )
+        .prop_map(
+            |(source, state, tags, context, version, workers, autoscales, uses_pool)| Cluster {
+                source,
+                state,
+                tags,
+                spark_context_id: context,
+                spark_version: version,
+                num_workers: workers,
+                autoscales,
+                uses_pool,
+                ..idle_cluster()
+            },
+        )
+        .boxed()
+}
+
+/// The idle cluster at other times.
+fn times_of_cluster(mix: Mix) -> BoxedStrategy<Cluster> {
+    let limits = prop_oneof![
         Just(60_u64),
         Just(180),
         Just(5985),
         Just(5986),
         any::<u64>()
     ];
-    let times = (
+    let started = idle_cluster().last_restarted_time;
+    (
         mix.of(None, maybe_instant()),
-        mix.of(idle.last_restarted_time, maybe_instant()),
-        mix.of(idle.last_state_loss_time, maybe_instant()),
-        mix.of(idle.last_restarted_time, maybe_instant()),
-        mix.of(0, autotermination),
-    );
-    (record, times)
-        .prop_map(move |(record, times)| {
-            let mut cluster = idle.clone();
-            (cluster.source, cluster.state) = (record.0, record.1);
-            cluster.tags = record.2;
-            cluster.spark_context_id = record.3;
-            cluster.spark_version = record.4;
-            cluster.num_workers = record.5;
-            (cluster.autoscales, cluster.uses_pool) = (record.6, record.7);
-            cluster.last_activity_time = times.0;
-            cluster.last_restarted_time = times.1;
-            cluster.last_state_loss_time = times.2;
-            if let Some(driver) = &mut cluster.driver {
-                driver.started = times.3;
-            }
-            cluster.autotermination_minutes = times.4;
-            cluster
-        })
+        mix.of(started, maybe_instant()),
+        mix.of(started, maybe_instant()),
+        mix.of(started, maybe_instant()),
+        mix.of(0, limits),
+    )
+        .prop_map(
+            |(activity, restarted, state_loss, started, limit)| Cluster {
+                last_activity_time: activity,
+                last_restarted_time: restarted,
+                last_state_loss_time: state_loss,
+                driver: Some(Instance {
+                    instance_id: None,
+                    started,
+                }),
+                autotermination_minutes: limit,
+                ..idle_cluster()
+            },
+        )
         .boxed()
 }
 
@@ -372,6 +397,7 @@ pub(super) struct Idle {
     pub(super) evidence: Evidence,
     pub(super) threshold: Duration,
     pub(super) quiet_since: Timestamp,
+    pub(super) last_sign: Timestamp,
 }
 
 /// Clusters of any kind that are quiet for at least as long as their evidence
@@ -385,73 +411,94 @@ pub(super) fn idle_for_long() -> BoxedStrategy<Idle> {
     let waits = [1..3000_u64, 0..3000, 0..3000];
     // How much longer than needed each of the signs has been quiet, in minutes.
     let ages = prop::collection::vec(0..10_000_u64, 7);
-    (evidence, waits, ages, any::<[bool; 5]>())
-        .prop_map(|(evidence, waits, ages, flags)| idle(evidence, waits, &ages, flags))
+    (
+        evidence,
+        waits,
+        any::<[bool; 2]>(),
+        ages,
+        any::<[bool; 4]>(),
+    )
+        .prop_map(|(evidence, waits, rights, ages, flags)| {
+            let policy = policy_of(waits, rights);
+            idle(evidence, policy, &ages, flags)
+        })
         .boxed()
 }
 
-fn idle(evidence: Evidence, waits: [u64; 3], ages: &[u64], flags: [bool; 5]) -> Idle {
+fn policy_of(waits: [u64; 3], rights: [bool; 2]) -> Policy {
     let [both, more, silence] = waits.map(minutes);
-    let [
-        spark_suffices,
-        nodes_suffice,
-        distrust,
-        strong,
-        switched_off,
-    ] = flags;
-    let mut world = World::idle();
-    world.policy.idle_after = both;
-    world.policy.idle_after_one_witness = both.saturating_add(more);
-    world.policy.streaming_silence = silence;
-    world.policy.spark_alone_suffices = spark_suffices;
-    world.policy.nodes_alone_suffices = nodes_suffice;
-    let one = world.policy.idle_after_one_witness;
+    Policy {
+        idle_after: both,
+        idle_after_one_witness: both.saturating_add(more),
+        streaming_silence: silence,
+        spark_alone_suffices: rights[0],
+        nodes_alone_suffices: rights[1],
+        ..World::idle().policy
+    }
+}
+
+fn idle(evidence: Evidence, policy: Policy, ages: &[u64], flags: [bool; 4]) -> Idle {
+    let [distrust, throughout, strong, switched_off] = flags;
+    let one = policy.idle_after_one_witness;
     let threshold = match evidence {
-        Evidence::Both => both,
+        Evidence::Both => policy.idle_after,
         Evidence::SparkAlone => one,
-        Evidence::NodesAlone if nodes_suffice => one,
-        Evidence::NodesAlone => one.max(silence),
+        Evidence::NodesAlone if policy.nodes_alone_suffices => one,
+        Evidence::NodesAlone => one.max(policy.streaming_silence),
     };
+    let mut world = World::idle();
+    world.policy = policy;
     let ago = |sign: usize| NOW.minus(threshold.saturating_add(minutes(ages[sign])));
-    world.cluster().last_restarted_time = Some(ago(0));
-    world.cluster().last_state_loss_time = Some(ago(0));
-    world.cluster().driver = None;
-    world.cluster().last_activity_time = Some(ago(1));
-    world.signals.last_run_end = Signal::Known(Some(ago(2)));
-    world.spark().application_started = ago(3);
-    world.spark().last_completion = Some(ago(4));
-    world.spark().last_stream_batch = None;
-    let mut signs = vec![ago(0), ago(1), ago(2)];
+    let mut signs = quiet_record(&mut world, [ago(0), ago(1), ago(2)]);
     if evidence == Evidence::NodesAlone {
         world.policy.spark_witness = !switched_off;
         world.lose_spark();
     } else {
+        world.spark().application_started = ago(3);
+        world.spark().last_completion = Some(ago(4));
         signs.extend([ago(3), ago(4)]);
     }
+    let mut known_from = None;
     if evidence == Evidence::SparkAlone {
         world.policy.nodes_witness = !switched_off;
         world.lose_nodes();
+    } else if throughout {
+        known_from = Some(ago(5));
+        world.nodes_say(NodesView::QuietThroughout(ago(5)));
     } else {
-        world.signals.driver_node = Signal::Known(NodesView::QuietSince(ago(5)));
-        world.signals.all_nodes = Signal::Known(NodesView::QuietSince(ago(5)));
+        world.nodes_say(NodesView::QuietSince(ago(5)));
         signs.push(ago(5));
     }
-    if evidence == Evidence::Both || (evidence == Evidence::SparkAlone && spark_suffices) {
+    let weakness_counts = evidence == Evidence::SparkAlone && !world.policy.spark_alone_suffices;
+    if evidence != Evidence::NodesAlone && !weakness_counts {
         world.cluster().num_workers = strong.then_some(2);
         world.spark().ran_a_job = strong;
     }
-    let quiet_since = signs.into_iter().max().unwrap_or(NOW);
-    let quiet_minutes = NOW.since(quiet_since).as_secs() / 60;
+    let last_sign = signs.into_iter().max().unwrap_or(NOW);
+    let quiet_since = last_sign.max(known_from.unwrap_or(last_sign));
     world.policy.trust_platform_clock = !distrust;
     world.cluster().autotermination_minutes = if distrust {
         1
     } else {
-        quiet_minutes.saturating_sub(15).saturating_add(ages[6] % 2)
+        // As long as the quiet, less the margin: one minute later it would speak.
+        let quiet = NOW.since(quiet_since).as_secs() / 60;
+        quiet.saturating_sub(15).saturating_add(ages[6] % 2)
     };
     Idle {
         world,
         evidence,
         threshold,
         quiet_since,
+        last_sign,
     }
+}
+
+/// Start, stamp and end of a run at these times.
+fn quiet_record(world: &mut World, [start, stamp, run]: [Timestamp; 3]) -> Vec<Timestamp> {
+    world.cluster().last_restarted_time = Some(start);
+    world.cluster().last_state_loss_time = None;
+    world.cluster().driver = None;
+    world.cluster().last_activity_time = Some(stamp);
+    world.signals.last_run_end = Signal::Known(Some(run));
+    vec![start, stamp, run]
 }

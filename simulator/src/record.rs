@@ -1,0 +1,292 @@
+//! The record: every connection and request that reached the simulator, in order of arrival, and what was
+//! answered.
+//!
+//! Values of headers and bodies are kept, so that a test can search for leaks and assert on what was sent;
+//! `Debug` and `Display` show neither. Tests read snapshots; only the connections write.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+
+use crate::http::{Query, Request};
+use crate::matching::Match;
+use crate::services::{ARM_HOST, IDENTITY_HOST, LOGIN_HOST};
+
+/// One request and its answer.
+#[derive(Clone)]
+pub struct RecordedRequest {
+    /// The request.
+    pub request: Request,
+    /// When it arrived, in milliseconds since the epoch by the world's clock.
+    pub at_ms: i64,
+    /// The status that was answered; `None` while there is none, and for good if the connection was reset
+    /// or hangs.
+    pub status: Option<u16>,
+    /// Why nobody arranged it, if so.
+    pub violation: Option<String>,
+}
+
+/// One attempt to connect to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedConnect {
+    /// The host and port that the client named.
+    pub target: String,
+    /// Whether the proxy connected.
+    pub was_accepted: bool,
+}
+
+/// What has happened so far.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    requests: Vec<RecordedRequest>,
+    connects: Vec<RecordedConnect>,
+    other_violations: Vec<String>,
+    open: BTreeMap<String, usize>,
+    peak: BTreeMap<String, usize>,
+}
+
+impl RecordedRequest {
+    /// The method in capitals.
+    pub fn method(&self) -> &str {
+        &self.request.method
+    }
+
+    /// The public host name.
+    pub fn host(&self) -> &str {
+        &self.request.host
+    }
+
+    /// The path as it was sent.
+    pub fn path(&self) -> &str {
+        &self.request.path
+    }
+
+    /// The decoded query.
+    pub fn query(&self) -> &Query {
+        &self.request.query
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.request.body
+    }
+
+    /// All headers with their values.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.request.headers
+    }
+
+    /// The names of the headers.
+    pub fn header_names(&self) -> Vec<String> {
+        self.request
+            .headers
+            .keys()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// Whether it went to a driver's machine through the driver proxy.
+    pub fn is_driver_proxy(&self) -> bool {
+        self.path().starts_with("/driver-proxy-api/")
+    }
+
+    /// Whether it could change something at Databricks or Azure Resource Manager: anything but GET and the
+    /// reading of events.
+    pub fn is_mutating(&self) -> bool {
+        let reads = self.method() == "GET"
+            || self.method() == "HEAD"
+            || self.path() == "/api/2.1/clusters/events";
+        let is_resource = self.host() == ARM_HOST || self.host().ends_with(".azuredatabricks.net");
+        is_resource && !reads
+    }
+}
+
+impl std::fmt::Display for RecordedRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = self
+            .status
+            .map_or_else(|| "-".to_owned(), |status| status.to_string());
+        write!(
+            f,
+            "{status} {} {}{}",
+            self.method(),
+            self.host(),
+            self.path()
+        )?;
+        for (index, (key, value)) in self.query().pairs().iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            write!(f, "{mark}{key}={}", value.escape_debug())?;
+        }
+        match &self.violation {
+            Some(why) => write!(f, "  NOT ARRANGED: {}", why.escape_debug()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for RecordedRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self} {:?}", self.header_names())
+    }
+}
+
+impl Record {
+    /// All requests in order of arrival.
+    pub fn requests(&self) -> &[RecordedRequest] {
+        &self.requests
+    }
+
+    /// All attempts to connect, in order.
+    pub fn connects(&self) -> &[RecordedConnect] {
+        &self.connects
+    }
+
+    /// The requests that a matcher matches.
+    pub fn matching(&self, matcher: &Match) -> Vec<&RecordedRequest> {
+        self.filter(|recorded| matcher.matches(&recorded.request))
+    }
+
+    /// The requests to a host.
+    pub fn to(&self, host: &str) -> Vec<&RecordedRequest> {
+        self.filter(|recorded| recorded.host() == host)
+    }
+
+    /// The requests that could change something at Databricks or Azure Resource Manager.
+    pub fn mutating(&self) -> Vec<&RecordedRequest> {
+        self.filter(RecordedRequest::is_mutating)
+    }
+
+    /// The ids of the clusters that a client asked to terminate, in order, whatever was answered.
+    pub fn terminations(&self) -> Vec<String> {
+        self.matching(&Match::termination())
+            .iter()
+            .filter_map(|recorded| {
+                recorded.request.json_body()["cluster_id"]
+                    .as_str()
+                    .map(str::to_owned)
+            })
+            .collect()
+    }
+
+    /// The token requests at Entra.
+    pub fn token_requests(&self) -> Vec<&RecordedRequest> {
+        self.filter(|recorded| recorded.host() == LOGIN_HOST && recorded.method() == "POST")
+    }
+
+    /// The scopes of the token requests at Entra that were answered with a token, in order.
+    pub fn granted_scopes(&self) -> Vec<String> {
+        self.token_requests()
+            .iter()
+            .filter(|recorded| recorded.status == Some(200))
+            .filter_map(|recorded| {
+                let form = recorded.request.form_body();
+                form.first("scope")
+                    .or_else(|| form.first("resource"))
+                    .map(str::to_owned)
+            })
+            .collect()
+    }
+
+    /// The requests to App Service's token endpoint.
+    pub fn identity_requests(&self) -> Vec<&RecordedRequest> {
+        self.to(IDENTITY_HOST)
+    }
+
+    /// The names of the secrets whose reading was answered with a value, in order.
+    pub fn secret_reads(&self) -> Vec<String> {
+        self.vault_requests()
+            .iter()
+            .filter(|recorded| recorded.status == Some(200))
+            .filter_map(|recorded| recorded.path().split('/').nth(2).map(str::to_owned))
+            .collect()
+    }
+
+    /// The requests that a vault answered with a challenge.
+    pub fn secret_challenges(&self) -> Vec<&RecordedRequest> {
+        let mut requests = self.vault_requests();
+        requests.retain(|recorded| recorded.status == Some(401));
+        requests
+    }
+
+    /// The requests that went to a driver's machine.
+    pub fn driver_requests(&self) -> Vec<&RecordedRequest> {
+        self.filter(RecordedRequest::is_driver_proxy)
+    }
+
+    /// The most requests to a host that were open at one time.
+    pub fn peak_at(&self, host: &str) -> usize {
+        self.peak.get(host).copied().unwrap_or(0)
+    }
+
+    /// What nobody arranged, in words.
+    pub fn violations(&self) -> Vec<String> {
+        let of_requests = self
+            .requests
+            .iter()
+            .filter(|recorded| recorded.violation.is_some())
+            .map(ToString::to_string);
+        of_requests
+            .chain(self.other_violations.iter().cloned())
+            .collect()
+    }
+
+    fn vault_requests(&self) -> Vec<&RecordedRequest> {
+        self.filter(|recorded| {
+            recorded.host().ends_with(".vault.azure.net")
+                && recorded.path().starts_with("/secrets/")
+        })
+    }
+
+    fn filter(&self, keep: impl Fn(&RecordedRequest) -> bool) -> Vec<&RecordedRequest> {
+        self.requests
+            .iter()
+            .filter(|recorded| keep(recorded))
+            .collect()
+    }
+
+    pub(crate) fn connect(&mut self, target: &str, was_accepted: bool) {
+        self.connects.push(RecordedConnect {
+            target: target.to_owned(),
+            was_accepted,
+        });
+    }
+
+    pub(crate) fn violation(&mut self, why: String) {
+        self.other_violations.push(why);
+    }
+
+    /// Writes a request down before it is answered; the number is for [`Record::end`].
+    pub(crate) fn begin(&mut self, request: Request, at_ms: i64) -> usize {
+        let host = request.host.clone();
+        let open = self.open.entry(host.clone()).or_default();
+        *open += 1;
+        let peak = self.peak.entry(host).or_default();
+        *peak = (*peak).max(*open);
+        self.requests.push(RecordedRequest {
+            request,
+            at_ms,
+            status: None,
+            violation: None,
+        });
+        self.requests.len() - 1
+    }
+
+    pub(crate) fn end(&mut self, number: usize, status: Option<u16>, violation: Option<String>) {
+        if let Some(recorded) = self.requests.get_mut(number) {
+            recorded.status = status;
+            recorded.violation = violation;
+            if let Some(open) = self.open.get_mut(&recorded.request.host) {
+                *open = open.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Forgets everything so far, but not which requests are open.
+    pub(crate) fn forget(&mut self) {
+        self.connects.clear();
+        self.other_violations.clear();
+        self.requests.clear();
+        self.peak = self.open.clone();
+    }
+}

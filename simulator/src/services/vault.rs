@@ -1,0 +1,154 @@
+//! Key Vault: reading one secret, with the challenge that comes before the first answer.
+//!
+//! A request without a token gets the 401 challenge that names tenant and resource. The ordinary refusal
+//! by RBAC holds line breaks, as recorded; a disabled version is refused with 403, an absent one with 404.
+
+use serde_json::{Value, json};
+
+use super::bearer::{self, BadToken};
+use crate::http::{Answer, Request};
+use crate::world::{Audience, SecretVersion, TENANT_ID, Token, Vault, World};
+
+const API_VERSIONS: [&str; 10] = [
+    "7.0",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6",
+    "2025-06-01-preview",
+    "2025-07-01",
+    "2026-04-01",
+];
+
+pub(super) fn answer(world: &World, request: &Request) -> Answer {
+    let Some(vault) = world
+        .vaults
+        .iter()
+        .find(|vault| vault.host() == request.host)
+    else {
+        return Answer::unarranged(format!("the vault {}", request.host));
+    };
+    let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let (name, version) = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["secrets", name]) if !name.is_empty() => (*name, None),
+        ("GET", ["secrets", name, version]) => (*name, Some(*version)),
+        (method, _) => {
+            return Answer::unarranged(format!("{method} {} at the vault", request.path));
+        }
+    };
+    if let Some(key) = request.query.unknown_key(&["api-version"]) {
+        return Answer::unarranged(format!("the query key {key:?} at the vault"));
+    }
+    let token = match bearer::check_request(world, request, Audience::Vault) {
+        Ok(token) => token,
+        Err(bad) => return challenge(&bad),
+    };
+    let api_version = request.query.first("api-version").unwrap_or_default();
+    if !API_VERSIONS.contains(&api_version) {
+        let message = format!("The specified version ({api_version}) is not recognized.");
+        return refuse(400, "BadParameter", &message, None);
+    }
+    if !vault.readers.contains(&token.principal) {
+        return forbidden(world, vault, name, &token);
+    }
+    secret(world, vault, name, version)
+}
+
+fn challenge(bad: &BadToken) -> Answer {
+    let message = match bad {
+        BadToken::Missing => "AKV10000: Request is missing a Bearer or PoP token.",
+        BadToken::Unknown => "AKV10001: [BearerReadAccessTokenFailed] Error validating token.",
+        BadToken::Expired => {
+            "AKV10046: Unable to resolve the key used for signature validation: token expired."
+        }
+        BadToken::Audience(_) => {
+            "AKV10022: Invalid audience. Expected https://vault.azure.net, found another audience."
+        }
+        BadToken::Tenant(_) => "AKV10032: Invalid issuer.",
+    };
+    let challenge = format!(
+        "Bearer authorization=\"https://{}/{TENANT_ID}\", resource=\"https://vault.azure.net\"",
+        super::LOGIN_HOST
+    );
+    refuse(401, "Unauthorized", message, None).header("www-authenticate", &challenge)
+}
+
+fn secret(world: &World, vault: &Vault, name: &str, version: Option<&str>) -> Answer {
+    let found = vault.find(name).and_then(|secret| match version {
+        None => secret.versions.last(),
+        Some(id) => secret
+            .versions
+            .iter()
+            .find(|known| known.id.eq_ignore_ascii_case(id)),
+    });
+    let Some(found) = found else {
+        let message = format!(
+            "A secret with (name/id) {name} was not found in this key vault. If you recently deleted this secret \
+             you may be able to recover it using the correct recovery command."
+        );
+        return refuse(404, "SecretNotFound", &message, None);
+    };
+    if !found.is_enabled {
+        let message = "Operation get is not allowed on a disabled secret.";
+        return refuse(403, "Forbidden", message, Some("SecretDisabled"));
+    }
+    Answer::json(200, &secret_json(world, vault, name, found))
+}
+
+fn secret_json(world: &World, vault: &Vault, name: &str, version: &SecretVersion) -> Value {
+    let created = world
+        .clock
+        .epoch_ms(crate::world::Moment::ago(crate::world::hours(240)))
+        / 1000;
+    let mut body = json!({
+        "id": format!("https://{}/secrets/{name}/{}", vault.host(), version.id),
+        "attributes": {
+            "enabled": true,
+            "created": created,
+            "updated": created,
+            "recoveryLevel": "CustomizedRecoverable+Purgeable",
+            "recoverableDays": 7,
+        },
+        "tags": {},
+    });
+    if let Some(value) = &version.value {
+        body["value"] = json!(value);
+    }
+    body
+}
+
+fn forbidden(world: &World, vault: &Vault, name: &str, token: &Token) -> Answer {
+    let (appid, oid) = world
+        .principal_named(&token.principal)
+        .map_or(("", ""), |principal| {
+            (&principal.client_id, &principal.object_id)
+        });
+    let vault_name = &vault.name;
+    let message = [
+        "Caller is not authorized to perform action on resource.".to_owned(),
+        "If role assignments, deny assignments or role definitions were changed recently, please observe \
+         propagation time."
+            .to_owned(),
+        format!("Caller: appid={appid};oid={oid};iss={}", token.issuer()),
+        "Action: 'Microsoft.KeyVault/vaults/secrets/getSecret/action'".to_owned(),
+        format!("Resource: '/subscriptions/{}/providers/Microsoft.KeyVault/vaults/{vault_name}/secrets/{name}'",
+            crate::world::SUBSCRIPTION_ID),
+        "Assignment: (not found)".to_owned(),
+        "DenyAssignmentId: null".to_owned(),
+        "DecisionReason: null ".to_owned(),
+        format!("Vault: {vault_name};location=westeurope"),
+        String::new(),
+    ]
+    .join("\r\n");
+    refuse(403, "Forbidden", &message, Some("ForbiddenByRbac"))
+}
+
+fn refuse(status: u16, code: &str, message: &str, inner: Option<&str>) -> Answer {
+    let mut error = json!({ "code": code, "message": message });
+    if let Some(inner) = inner {
+        error["innererror"] = json!({ "code": inner });
+    }
+    Answer::json(status, &json!({ "error": error }))
+}

@@ -1,0 +1,219 @@
+//! The world: a plain model of the pretend cloud that tests build, look into and change.
+//!
+//! It holds values and no sockets. The services read it, and change it where the real ones would (a token
+//! given out, a cluster terminated). All times are [`Moment`]s, so that a world can be described without
+//! knowing the time; see [`Clock`].
+
+mod activity;
+mod build;
+mod change;
+mod clock;
+mod cluster;
+mod principal;
+mod run;
+mod sample;
+mod spark;
+mod token;
+mod vault;
+mod vm;
+mod workspace;
+
+pub use clock::{Clock, Moment, hours, minutes, seconds};
+pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
+pub use principal::{ArmRights, ClientSecret, ManagedIdentity, Principal};
+pub use run::{Run, StateStyle, Task, TaskForm};
+pub use spark::{Spark, SparkJob, SqlExecution, Stream, StreamingPage};
+pub(crate) use token::TokenStore;
+pub use token::{Audience, DATABRICKS_APP_ID, Token};
+pub use vault::{SecretVersion, Vault, VaultSecret};
+pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Vm};
+pub use workspace::{Access, Member, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
+
+/// The tenant of every principal that does not say otherwise.
+pub const TENANT_ID: &str = "aaaabbbb-0000-4000-8000-ccccdddd0001";
+/// The name of the service principal that the handler uses.
+pub const MAIN: &str = "main";
+/// The name of the vault that the handler reads.
+pub const VAULT: &str = "tc-vault";
+/// The secret that holds the tenant's id.
+pub const TENANT_ID_SECRET: &str = "databricks-sp-tenant-id";
+/// The secret that holds the application's id.
+pub const CLIENT_ID_SECRET: &str = "databricks-sp-client-id";
+/// The secret that holds the application's secret.
+pub const CLIENT_SECRET_SECRET: &str = "databricks-sp-client-secret";
+
+/// The pretend cloud.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The world's time.
+    pub clock: Clock,
+    /// Ids of the tenants that exist.
+    pub tenants: Vec<String>,
+    /// Service principals.
+    pub principals: Vec<Principal>,
+    /// The Function App's own identity.
+    pub identity: ManagedIdentity,
+    /// Key vaults.
+    pub vaults: Vec<Vault>,
+    /// Databricks workspaces.
+    pub workspaces: Vec<Workspace>,
+    /// How long tokens live, in seconds, where their principal's service does not say otherwise.
+    pub token_lifetime_s: u32,
+    /// How Entra words its refusals.
+    pub entra_errors: EntraErrors,
+    /// Minutes for which Azure Monitor has no data yet.
+    pub metrics_lag_minutes: u32,
+    pub(crate) tokens: TokenStore,
+}
+
+/// How Entra words its refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntraErrors {
+    /// Lines separated by `\r\n`, as recorded in 2022.
+    WithEscapes,
+    /// One line, as later documentation shows it.
+    OneLine,
+    /// Every token request is answered 502 with an HTML page.
+    Html502,
+}
+
+impl World {
+    /// A tenant with the main service principal, its three secrets in a vault that the Function App may
+    /// read, and no workspace.
+    pub fn new() -> Self {
+        let main = Principal::named(MAIN);
+        let vault = Vault::named(VAULT)
+            .secret(TENANT_ID_SECRET, TENANT_ID)
+            .secret(CLIENT_ID_SECRET, &main.client_id)
+            .secret(CLIENT_SECRET_SECRET, main.secret());
+        Self {
+            clock: Clock::starting_now(),
+            tenants: vec![TENANT_ID.to_owned()],
+            principals: vec![main],
+            identity: ManagedIdentity::new(),
+            vaults: vec![vault],
+            workspaces: Vec::new(),
+            token_lifetime_s: 3599,
+            entra_errors: EntraErrors::WithEscapes,
+            metrics_lag_minutes: 3,
+            tokens: TokenStore::default(),
+        }
+    }
+
+    /// Adds a workspace.
+    #[must_use]
+    pub fn workspace(mut self, workspace: Workspace) -> Self {
+        self.workspaces.push(workspace);
+        self
+    }
+
+    /// Adds workspaces.
+    #[must_use]
+    pub fn workspaces(mut self, workspaces: impl IntoIterator<Item = Workspace>) -> Self {
+        self.workspaces.extend(workspaces);
+        self
+    }
+
+    /// Adds a service principal, in the place of one of the same name. Workspaces and vaults must name it
+    /// before it may do anything there.
+    #[must_use]
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.principals.retain(|known| known.name != principal.name);
+        self.principals.push(principal);
+        self
+    }
+
+    /// Adds a vault, in the place of one of the same name.
+    #[must_use]
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vaults.retain(|known| known.name != vault.name);
+        self.vaults.push(vault);
+        self
+    }
+
+    /// Sets how many seconds tokens live.
+    #[must_use]
+    pub fn token_lifetime(mut self, seconds: u32) -> Self {
+        self.token_lifetime_s = seconds;
+        self
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// A workspace by name or host.
+    pub fn find_workspace(&self, name_or_host: &str) -> Option<&Workspace> {
+        self.workspaces
+            .iter()
+            .find(|workspace| workspace.name == name_or_host || workspace.host == name_or_host)
+    }
+
+    pub(crate) fn find_workspace_by_host(&self, host: &str) -> Option<&Workspace> {
+        self.workspaces
+            .iter()
+            .find(|workspace| workspace.host == host)
+    }
+
+    /// A cluster by its workspace's and its own name or id.
+    pub fn find_cluster(&self, workspace: &str, cluster: &str) -> Option<&Cluster> {
+        self.find_workspace(workspace)?.find(cluster)
+    }
+
+    /// The id of a cluster.
+    ///
+    /// # Panics
+    /// If there is none: a test that names a cluster means one that is there.
+    pub fn cluster_id(&self, workspace: &str, cluster: &str) -> String {
+        let Some(cluster) = self.find_cluster(workspace, cluster) else {
+            panic!("the world holds no cluster {cluster:?} in a workspace {workspace:?}");
+        };
+        cluster.id.clone()
+    }
+
+    /// The state of a cluster at this moment.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn cluster_state(&self, workspace: &str, cluster: &str) -> String {
+        let Some(cluster) = self.find_cluster(workspace, cluster) else {
+            panic!("the world holds no cluster {cluster:?} in a workspace {workspace:?}");
+        };
+        cluster.state_at(self.now()).to_owned()
+    }
+
+    /// Everything that must never show in a log: client secrets, tokens given out, and the identity
+    /// header.
+    pub fn secrets(&self) -> Vec<String> {
+        let client_secrets = self
+            .principals
+            .iter()
+            .flat_map(|principal| principal.secrets.iter().map(|secret| secret.value.clone()));
+        let tokens = self.tokens.all().iter().map(|token| token.value.clone());
+        client_secrets
+            .chain(tokens)
+            .chain([self.identity.header.clone()])
+            .collect()
+    }
+
+    /// All tokens given out so far.
+    pub fn issued_tokens(&self) -> Vec<Token> {
+        self.tokens.all().to_vec()
+    }
+
+    pub(crate) fn principal_named(&self, name: &str) -> Option<&Principal> {
+        if name == self.identity.principal.name {
+            return Some(&self.identity.principal);
+        }
+        self.principals
+            .iter()
+            .find(|principal| principal.name == name)
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}

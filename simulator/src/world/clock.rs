@@ -1,0 +1,138 @@
+//! The world's time: moments relative to the world's origin, and a clock that follows real time.
+//!
+//! Everything in a world is described relative to the moment the world was made ("since 5 hours"), so an
+//! estate is built without knowing the time. Only [`Clock`] turns a moment into milliseconds since the
+//! epoch. It is the only place of the simulator that reads the system's clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in a world's time, in milliseconds from the world's origin; negative before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// The moment the world was made.
+    pub const ORIGIN: Self = Self(0);
+
+    /// The moment this long before the world was made.
+    pub fn ago(length: Duration) -> Self {
+        Self::ORIGIN.minus(length)
+    }
+
+    /// The moment this long after the world was made.
+    pub fn ahead(length: Duration) -> Self {
+        Self::ORIGIN.plus(length)
+    }
+
+    /// This moment and a length.
+    #[must_use]
+    pub fn plus(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(millis(length)))
+    }
+
+    /// This moment less a length.
+    #[must_use]
+    pub fn minus(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(length)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// Where a world's origin lies in real time, and how far its present is from the real one.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    origin_ms: i64,
+    offset_ms: i64,
+}
+
+impl Clock {
+    pub(crate) fn starting_now() -> Self {
+        Self {
+            origin_ms: system_time_ms(),
+            offset_ms: 0,
+        }
+    }
+
+    /// Milliseconds since the epoch, as the world reckons.
+    pub fn now_ms(&self) -> i64 {
+        system_time_ms() + self.offset_ms
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        Moment(self.now_ms() - self.origin_ms)
+    }
+
+    /// A moment in milliseconds since the epoch.
+    pub fn epoch_ms(&self, moment: Moment) -> i64 {
+        self.origin_ms.saturating_add(moment.0)
+    }
+
+    /// The moment of some milliseconds since the epoch.
+    pub fn moment(&self, epoch_ms: i64) -> Moment {
+        Moment(epoch_ms.saturating_sub(self.origin_ms))
+    }
+
+    /// Moves the present ahead of real time: tokens grow old, evidence grows old.
+    pub(crate) fn advance(&mut self, length: Duration) {
+        self.offset_ms += millis(length);
+    }
+
+    /// Moves all the world's history into the past while the present stays real: what a client with the
+    /// real clock sees after waiting that long.
+    pub(crate) fn age(&mut self, length: Duration) {
+        self.origin_ms -= millis(length);
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn system_time_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, millis)
+}
+
+/// A length of time in seconds.
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// A length of time in minutes.
+pub const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+/// A length of time in hours.
+pub const fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 3600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ageing_moves_history_back_and_leaves_the_present_real() {
+        let mut clock = Clock::starting_now();
+        let before = clock.epoch_ms(Moment::ago(hours(1)));
+        clock.age(hours(2));
+        assert_eq!(before - clock.epoch_ms(Moment::ago(hours(1))), 7_200_000);
+        assert!((clock.now_ms() - system_time_ms()).abs() < 1_000);
+    }
+
+    #[test]
+    fn advancing_moves_the_present_and_leaves_history_in_place() {
+        let mut clock = Clock::starting_now();
+        let before = clock.epoch_ms(Moment::ago(hours(1)));
+        clock.advance(hours(2));
+        assert_eq!(before, clock.epoch_ms(Moment::ago(hours(1))));
+        assert!(clock.now().since(Moment::ORIGIN) >= hours(2));
+    }
+}

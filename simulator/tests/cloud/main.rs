@@ -1,0 +1,17 @@
+//! The simulator's own tests, from outside: a client that comes through the proxy with the simulator's
+//! authority, as the handler does.
+//!
+//! One test target for all services, so that it is linked once.
+
+mod access;
+mod arm;
+mod client;
+mod clusters;
+mod driver;
+mod entra;
+mod faults;
+mod path;
+mod proxy;
+mod runs;
+mod vault;
+mod world;

@@ -1,0 +1,178 @@
+//! Carries out one termination: looks again, terminates, reads back.
+//!
+//! The only caller of `clusters/delete`, which takes the plan's permit and the
+//! proof of the second look. The second look is the first look's code with newer
+//! runs and the cluster's own record read last. A termination whose answer was
+//! lost is read back like one that was accepted, because it may have been.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cluster::{Cluster, ClusterState};
+use crate::databricks::{Databricks, cluster_gone};
+use crate::decision::{Changed, Proof, decide};
+use crate::plan::Permit;
+use crate::report::Outcome;
+use crate::service::{CallError, CallErrorCause};
+use crate::signals::gather::{Gatherer, LookKind};
+
+/// How a termination is checked.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionLimits {
+    /// How old the walks over runs and pins may be at the second look.
+    pub runs_age: Duration,
+    /// How long a termination may take to show.
+    pub read_back_for: Duration,
+    /// How long to wait between two readings.
+    pub read_back_every: Duration,
+}
+
+/// What terminates in one workspace.
+#[derive(Debug)]
+pub struct Action<'a> {
+    pub databricks: &'a Databricks,
+    pub gatherer: &'a Gatherer,
+    pub limits: ActionLimits,
+}
+
+/// A `clusters/delete` that was sent, and what came of it so far.
+#[derive(Debug)]
+pub struct Sent {
+    proof: Proof,
+    answer: Result<(), CallError>,
+}
+
+impl Action<'_> {
+    /// Looks again and sends `clusters/delete` if the first proof still stands.
+    ///
+    /// # Errors
+    ///
+    /// The permit, unused, and what has changed.
+    pub async fn carry_out(
+        &self,
+        permit: Permit,
+        cluster: &Cluster,
+    ) -> Result<Sent, (Permit, Changed)> {
+        match self.look_again(permit.proof(), cluster).await {
+            Ok(proof) => {
+                let kept = proof.clone();
+                let answer = self.databricks.terminate_cluster(permit, proof).await;
+                Ok(Sent {
+                    proof: kept,
+                    answer,
+                })
+            }
+            Err(changed) => Err((permit, changed)),
+        }
+    }
+
+    async fn look_again(&self, first: &Proof, cluster: &Cluster) -> Result<Proof, Changed> {
+        let kind = LookKind::Second {
+            first_began: first.decided_at(),
+            runs_age: self.limits.runs_age,
+        };
+        let (mut signals, now) = self.gatherer.look(cluster.clone(), kind).await;
+        let policy = &self.gatherer.policy;
+        signals.cluster = self
+            .databricks
+            .get_cluster(&cluster.id)
+            .await
+            .map_err(|error| Changed::Unreadable(error.to_string()))?;
+        first.confirmed_by(decide(&signals, policy, now))
+    }
+
+    /// Reads the cluster until it is seen to leave the running states.
+    pub async fn read_back(&self, sent: Sent) -> Outcome {
+        let Sent { proof, answer } = sent;
+        if let Err(error) = &answer
+            && !may_have_arrived(error)
+        {
+            return refused(error);
+        }
+        let until = Instant::now() + self.limits.read_back_for;
+        loop {
+            let seen = self.databricks.get_cluster(proof.cluster()).await;
+            let is_last = Instant::now() + self.limits.read_back_every > until;
+            match judge(&seen, &proof) {
+                Seen::Gone(state) => return Outcome::Terminated { proof, state },
+                Seen::Running | Seen::Unreadable if !is_last => {
+                    tokio::time::sleep(self.limits.read_back_every).await;
+                }
+                Seen::Running if answer.is_ok() => return Outcome::StillRunning(proof),
+                Seen::Running | Seen::Unreadable => return unconfirmed(&answer, &seen),
+            }
+        }
+    }
+}
+
+/// What one reading after the termination shows.
+enum Seen {
+    /// No longer in the life that was terminated; its state.
+    Gone(String),
+    Running,
+    Unreadable,
+}
+
+fn judge(seen: &Result<Cluster, CallError>, proof: &Proof) -> Seen {
+    let cluster = match seen {
+        Ok(cluster) => cluster,
+        Err(error) if cluster_gone(error) => return Seen::Gone("GONE".to_owned()),
+        Err(_) => return Seen::Unreadable,
+    };
+    let state = cluster.state.as_str().to_owned();
+    match &cluster.state {
+        ClusterState::Terminating | ClusterState::Terminated | ClusterState::Pending => {
+            Seen::Gone(state)
+        }
+        // Somebody may have started it again at once: another life of the driver.
+        ClusterState::Running | ClusterState::Resizing => {
+            let context = cluster.spark_context_id.as_ref();
+            match context {
+                Some(context) if !proof.is_of(context) => Seen::Gone(state),
+                Some(_) | None => Seen::Running,
+            }
+        }
+        ClusterState::Restarting | ClusterState::Other(_) => Seen::Running,
+    }
+}
+
+/// Whether a `clusters/delete` that ended in this error may have taken effect.
+fn may_have_arrived(error: &CallError) -> bool {
+    match &error.cause {
+        CallErrorCause::Status(status) => status.status >= 500,
+        CallErrorCause::Transport(error) => !error.never_sent,
+        CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::Shape(_)
+        | CallErrorCause::Deadline => true,
+        CallErrorCause::Token(_) => false,
+    }
+}
+
+fn refused(error: &CallError) -> Outcome {
+    let forbidden = matches!(&error.cause, CallErrorCause::Status(status) if status.status == 403);
+    if forbidden {
+        let clause = format!(
+            "{error}; the service principal needs CAN_RESTART on the cluster, or must be a workspace admin"
+        );
+        return Outcome::Forbidden { clause };
+    }
+    Outcome::Failed {
+        clause: error.to_string(),
+    }
+}
+
+fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>) -> Outcome {
+    let sent = match answer {
+        Ok(()) => "the termination was accepted".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let seen = match seen {
+        Ok(cluster) => format!("it still shows {}", cluster.state.as_str()),
+        Err(error) => format!("it could not be read back: {error}"),
+    };
+    Outcome::Failed {
+        clause: format!("{sent}; {seen}"),
+    }
+}

@@ -1,0 +1,229 @@
+//! The service principal of one sweep: its tokens, and the secrets behind them.
+//!
+//! One token per audience, however many ask for it: concurrent askers share a
+//! fetch and its failure. Tokens and secrets live in types whose `Debug` shows
+//! nothing. This file knows Entra and where secrets come from in general
+//! ([`SecretSource`]); it must not know Key Vault, Databricks or workspaces.
+
+mod entra;
+mod principal;
+mod secret;
+mod slot;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::transport::Network;
+use crate::transport::sdk::Trace;
+use principal::Principal;
+use slot::{Issued, Slot};
+
+pub use principal::PrincipalSecrets;
+pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource};
+
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    Databricks,
+    Arm,
+}
+
+impl Audience {
+    /// As people know the service.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Databricks => "Azure Databricks",
+            Self::Arm => "Azure Resource Manager",
+        }
+    }
+}
+
+/// An access token.
+#[derive(Clone)]
+pub struct Token(Arc<SecretString>);
+
+impl Token {
+    /// Wraps the token's text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Arc::new(SecretString::from(text.into())))
+    }
+
+    /// The token's text, for the line before the wire.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Whether both are the same token.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.expose() == other.expose()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// Hands out tokens.
+#[async_trait]
+pub trait TokenSource: Send + Sync + fmt::Debug {
+    /// A token that is valid for another minute at least.
+    ///
+    /// # Errors
+    ///
+    /// A [`TokenError`] whose sentence says what to do.
+    async fn token(&self, audience: Audience) -> Result<Token, TokenError>;
+
+    /// Forgets this token, because the other side refused it; does nothing if
+    /// another one has taken its place.
+    fn drop_token(&self, audience: Audience, token: &Token);
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenErrorKind {
+    /// A secret of the service principal could not be read or used.
+    Secret,
+    /// Entra refused the service principal.
+    Refused,
+    /// Entra did not answer, or not in a way that says anything.
+    Unavailable,
+}
+
+/// Why there is no token: one line without any secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{sentence}")]
+pub struct TokenError {
+    pub kind: TokenErrorKind,
+    /// The number of Entra's error, such as 7000215.
+    pub aadsts: Option<u32>,
+    /// What happened and what to do.
+    pub sentence: String,
+}
+
+/// The service principal of one sweep.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    shared: Arc<Shared>,
+    databricks: Arc<Slot>,
+    arm: Arc<Slot>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    network: Network,
+    principal: Principal,
+    token_requests: AtomicU64,
+    token_time_ms: AtomicU64,
+}
+
+/// What an identity cost, for the report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IdentityUsage {
+    /// Token requests that Entra answered.
+    pub token_requests: u64,
+    pub token_time: Duration,
+    /// Secret reads that the vault answered, its challenges not counted.
+    pub secret_reads: u64,
+    pub secret_time: Duration,
+}
+
+impl Identity {
+    /// An identity whose secrets `source` holds; nothing is read yet.
+    #[must_use]
+    pub fn new(network: Network, source: Arc<dyn SecretSource>, names: PrincipalSecrets) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                network,
+                principal: Principal::new(source, names),
+                token_requests: AtomicU64::new(0),
+                token_time_ms: AtomicU64::new(0),
+            }),
+            databricks: Arc::default(),
+            arm: Arc::default(),
+        }
+    }
+
+    /// What it cost so far.
+    #[must_use]
+    pub fn usage(&self) -> IdentityUsage {
+        let (secret_reads, secret_time) = self.shared.principal.usage();
+        IdentityUsage {
+            token_requests: self.shared.token_requests.load(Ordering::Relaxed),
+            token_time: Duration::from_millis(self.shared.token_time_ms.load(Ordering::Relaxed)),
+            secret_reads,
+            secret_time,
+        }
+    }
+
+    fn slot(&self, audience: Audience) -> &Arc<Slot> {
+        match audience {
+            Audience::Databricks => &self.databricks,
+            Audience::Arm => &self.arm,
+        }
+    }
+}
+
+#[async_trait]
+impl TokenSource for Identity {
+    async fn token(&self, audience: Audience) -> Result<Token, TokenError> {
+        let fetch = || fetch(self.shared.clone(), audience);
+        self.slot(audience).token(fetch).await
+    }
+
+    fn drop_token(&self, audience: Audience, token: &Token) {
+        self.slot(audience).drop_token(token);
+    }
+}
+
+/// Asks Entra, and once more if it refuses and the secrets have changed since.
+async fn fetch(shared: Arc<Shared>, audience: Audience) -> Result<Issued, TokenError> {
+    let credentials = shared.principal.current().await?;
+    let refused = match shared.request(&credentials, audience).await {
+        Err(why) if why.kind == TokenErrorKind::Refused => why,
+        result => return result,
+    };
+    match shared.principal.renewed(&credentials).await {
+        Some(renewed) => shared.request(&renewed, audience).await,
+        None => Err(refused),
+    }
+}
+
+impl Shared {
+    async fn request(
+        &self,
+        credentials: &principal::Credentials,
+        audience: Audience,
+    ) -> Result<Issued, TokenError> {
+        let cloud = &self.network.cloud;
+        let scope = match audience {
+            Audience::Databricks => cloud.databricks_scope(),
+            Audience::Arm => cloud.resource_manager_scope(),
+        };
+        let count = |trace: &Trace| {
+            let answered = trace.answered_by(cloud.login_host());
+            self.token_requests.fetch_add(answered, Ordering::Relaxed);
+        };
+        let names = self.principal.names();
+        let started = Instant::now();
+        let result = entra::request_token(&self.network, names, credentials, scope, count).await;
+        let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.token_time_ms.fetch_add(elapsed, Ordering::Relaxed);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Reads secrets from one key vault.
+//!
+//! The SDK's client does the talking over our transport, logged in as the
+//! Function App's managed identity or as the developer. It answers the vault's
+//! challenge only for the vault's own domain. Nothing is cached here and nothing
+//! is ever written; a value leaves this file only as a [`SecretString`], and no
+//! error text is built from an answer that could hold one.
+
+mod explain;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use azure_identity::{
+    AzureCliCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+};
+use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::identity::SecretSource;
+use crate::transport::Network;
+use crate::transport::sdk::{self, Trace};
+
+pub use crate::identity::{SecretError, SecretErrorKind, SecretName};
+
+/// As whom the vault is read.
+#[derive(Clone)]
+pub enum VaultLogin {
+    /// The Function App's managed identity. The SDK reads `IDENTITY_ENDPOINT`
+    /// and `IDENTITY_HEADER` from the process's environment itself, so choose it
+    /// only where both are set there.
+    ManagedIdentity,
+    /// The developer who has run `az login`.
+    AzureCli,
+    /// Any other one; simulations without sockets bring their own.
+    Given(Arc<dyn TokenCredential>),
+}
+
+impl VaultLogin {
+    /// The login for a process with this environment: App Service sets both
+    /// variables, a developer's machine has neither.
+    #[must_use]
+    pub fn for_environment(has_identity_endpoint: bool, has_identity_header: bool) -> Self {
+        if has_identity_endpoint && has_identity_header {
+            Self::ManagedIdentity
+        } else {
+            Self::AzureCli
+        }
+    }
+}
+
+impl fmt::Debug for VaultLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            VaultLogin::ManagedIdentity => "ManagedIdentity",
+            VaultLogin::AzureCli => "AzureCli",
+            VaultLogin::Given(_) => "Given",
+        })
+    }
+}
+
+/// One key vault.
+pub struct KeyVault {
+    network: Network,
+    host: String,
+    client: SecretClient,
+}
+
+impl fmt::Debug for KeyVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyVault")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeyVault {
+    /// The vault at `url`, which [`crate::cloud::Cloud::key_vault_url`] has
+    /// checked. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// A [`SecretError`] if the login can't be used on this machine.
+    pub fn new(network: Network, url: &Url, login: &VaultLogin) -> Result<Self, SecretError> {
+        let credential = credential(&network, login).map_err(|why| explain::no_login(&why))?;
+        let options = SecretClientOptions {
+            client_options: sdk::client_options(&network),
+            ..SecretClientOptions::default()
+        };
+        let client = SecretClient::new(url.as_str(), credential, Some(options))
+            .map_err(|why| explain::no_login(&why))?;
+        Ok(Self {
+            network,
+            host: url.host_str().unwrap_or_default().to_owned(),
+            client,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        name: &SecretName,
+        trace: &Trace,
+    ) -> azure_core::Result<Option<SecretString>> {
+        let options = SecretClientGetSecretOptions {
+            method_options: trace.options(),
+            secret_version: name.version().map(str::to_owned),
+            ..SecretClientGetSecretOptions::default()
+        };
+        let answer = self.client.get_secret(name.name(), Some(options)).await?;
+        let secret = answer.into_model()?;
+        Ok(secret
+            .value
+            .filter(|value| !value.is_empty())
+            .map(SecretString::from))
+    }
+}
+
+fn credential(
+    network: &Network,
+    login: &VaultLogin,
+) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    Ok(match login {
+        VaultLogin::ManagedIdentity => {
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                client_options: sdk::client_options(network),
+                ..ManagedIdentityCredentialOptions::default()
+            }))?
+        }
+        VaultLogin::AzureCli => AzureCliCredential::new(None)?,
+        VaultLogin::Given(credential) => credential.clone(),
+    })
+}
+
+#[async_trait]
+impl SecretSource for KeyVault {
+    async fn read(&self, name: &SecretName) -> Result<SecretString, SecretError> {
+        let attempt = |trace: Trace| async move { self.attempt(name, &trace).await };
+        match sdk::attempt_until_final(&self.network, attempt, |_| {}).await {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(explain::empty(&self.host, name)),
+            Err(failure) => Err(explain::explain(&self.host, name, &failure)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

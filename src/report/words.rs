@@ -1,0 +1,81 @@
+//! What each witness said, in one clause each; the report and the log use the
+//! same words.
+//!
+//! Pure. Text from outside is escaped here.
+
+use crate::decision::{Question, load_clause};
+use crate::escape::Shown;
+use crate::policy::Policy;
+use crate::signals::{NodesView, Signal, Signals, SparkView, StreamingView};
+
+/// The clauses of one cluster's line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    pub spark: String,
+    pub streaming: String,
+    pub nodes: String,
+}
+
+impl Said {
+    /// What the witnesses said about this cluster, or why they did not.
+    #[must_use]
+    pub fn of(signals: &Signals, policy: &Policy) -> Self {
+        let nodes = match &signals.all_nodes {
+            Signal::NotAsked => clause(
+                &signals.driver_node,
+                Question::DriverNode.is_allowed(policy),
+                |view| nodes_clause(view, "driver"),
+            ),
+            Signal::Known(_) | Signal::Unknown(_) => {
+                clause(&signals.all_nodes, true, |view| nodes_clause(view, "all"))
+            }
+        };
+        Self {
+            spark: clause(&signals.spark, policy.spark_witness, spark_clause),
+            streaming: clause(&signals.streaming, policy.spark_witness, streaming_clause),
+            nodes,
+        }
+    }
+}
+
+fn clause<T>(signal: &Signal<T>, is_allowed: bool, known: impl Fn(&T) -> String) -> String {
+    match signal {
+        Signal::Known(value) => known(value),
+        Signal::Unknown(why) => format!("unknown: {why}"),
+        Signal::NotAsked if is_allowed => "not asked".to_owned(),
+        Signal::NotAsked => "switched off".to_owned(),
+    }
+}
+
+fn spark_clause(view: &SparkView) -> String {
+    if let Some(work) = &view.busy {
+        return format!("busy: {}", Shown::name(&work.label));
+    }
+    match view.last_completion {
+        Some(at) => format!("quiet since {at}"),
+        None => format!("nothing since it started at {}", view.application_started),
+    }
+}
+
+fn streaming_clause(view: &StreamingView) -> String {
+    match view {
+        StreamingView::Active => "a query is active",
+        StreamingView::NoneActive => "no active query",
+        StreamingView::NeverAny => "no query since it started",
+    }
+    .to_owned()
+}
+
+fn nodes_clause(view: &NodesView, which: &str) -> String {
+    match view {
+        NodesView::Busy {
+            cores,
+            network_bytes_per_minute,
+        } => {
+            let load = load_clause(*cores, *network_bytes_per_minute);
+            format!("busy ({which}): {load}")
+        }
+        NodesView::QuietSince(since) => format!("quiet ({which}) since {since}"),
+        NodesView::QuietThroughout(from) => format!("quiet ({which}) since before {from}"),
+    }
+}

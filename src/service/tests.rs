@@ -1,0 +1,447 @@
+//! Tests of the service over the in-memory transport, in paused time.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use http::header::AUTHORIZATION;
+
+use super::testing::{TOKEN, answer, network, service};
+use super::wire::is_wanted;
+use super::*;
+use crate::identity::TokenError;
+use crate::transport::MemoryTransport;
+
+type Script = Result<Response<Bytes>, TransportError>;
+
+const PATH: &[&str] = &["api", "2.1", "clusters", "list"];
+
+fn ask() -> Ask<'static> {
+    Ask {
+        verb: "list clusters",
+        stage: Stage::Clusters,
+        method: Method::GET,
+        path: PATH,
+        query: &[],
+        body: None,
+        idempotent: true,
+        body_cap: 1000,
+    }
+}
+
+/// A service that answers from a list and then, if asked on, with 418.
+fn scripted(script: Vec<Script>) -> (Service, Arc<MemoryTransport>) {
+    let script = Mutex::new(VecDeque::from(script));
+    service(move |_| {
+        let next = script.lock().expect("no panic").pop_front();
+        async move { next.unwrap_or_else(|| answer(418, "text/plain", "script at its end")) }
+    })
+}
+
+fn json_answer() -> Script {
+    answer(200, "application/json; charset=utf-8", r#"{"clusters":[]}"#)
+}
+
+fn throttled(retry_after: &str) -> Script {
+    Ok(Response::builder()
+        .status(429)
+        .header("retry-after", retry_after)
+        .body(Bytes::new())
+        .expect("well-formed"))
+}
+
+fn reset() -> Script {
+    Err(TransportError::new(
+        TransportErrorKind::Reset,
+        false,
+        "gone",
+    ))
+}
+
+async fn fails(service: &Service, ask: Ask<'_>) -> CallError {
+    service.json::<Value>(ask).await.expect_err("an error")
+}
+
+fn status_of(error: &CallError) -> Option<u16> {
+    match &error.cause {
+        CallErrorCause::Status(status) => Some(status.status),
+        CallErrorCause::Transport(_)
+        | CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::Shape(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::Deadline => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_answer_takes_one_request() {
+    let (service, transport) = scripted(vec![json_answer()]);
+    let value: Value = service.json(ask()).await.expect("JSON");
+    assert_eq!(value, json!({"clusters": []}));
+    let sent = transport.sent();
+    assert_eq!(sent.len(), 1);
+    let bearer = sent[0].headers.get(AUTHORIZATION).expect("a token");
+    assert_eq!(bearer.as_bytes(), format!("Bearer {TOKEN}").as_bytes());
+    assert!(bearer.is_sensitive());
+    let usage = service.lane().meter().snapshot();
+    assert_eq!(usage.of(Stage::Clusters).requests, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_stay_in_their_place() {
+    let (service, transport) = scripted(vec![json_answer(), json_answer()]);
+    let odd = Ask {
+        path: &["api", "a/b?c#d%2e é", ""],
+        query: &[("filter by", "a+b & c=d"), ("empty", "")],
+        ..ask()
+    };
+    service.json::<Value>(odd).await.expect("JSON");
+    assert_eq!(
+        transport.sent()[0].url.as_str(),
+        "https://adb-5555555555555555.19.azuredatabricks.net/api/a%2Fb%3Fc%23d%252e%20%C3%A9/?filter%20by=a%2Bb%20%26%20c%3Dd&empty="
+    );
+    for dots in [".", ".."] {
+        let error = fails(
+            &service,
+            Ask {
+                path: &["api", dots, "x"],
+                ..ask()
+            },
+        )
+        .await;
+        assert!(
+            error.to_string().contains("refused before sending"),
+            "{error}"
+        );
+    }
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_is_waited_for() {
+    let (service, transport) = scripted(vec![
+        throttled("7"),
+        throttled("Sun, 22 Nov 2026 08:00:20 GMT"),
+        json_answer(),
+    ]);
+    let started = Instant::now();
+    service.json::<Value>(ask()).await.expect("JSON");
+    let elapsed = started.elapsed().as_secs();
+    assert_eq!(transport.sent().len(), 3);
+    assert!((19..=20).contains(&elapsed), "{elapsed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_retry_after_is_final_at_once() {
+    for absurd in [
+        "86400",
+        "99999999999999999999",
+        "Sun, 22 Nov 2037 08:00:00 GMT",
+    ] {
+        let (service, transport) = scripted(vec![throttled(absurd), json_answer()]);
+        let started = Instant::now();
+        let error = fails(&service, ask()).await;
+        assert_eq!(status_of(&error), Some(429));
+        assert_eq!((error.attempts, transport.sent().len()), (1, 1));
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_bounded() {
+    let (service, transport) = scripted((0..9).map(|_| answer(503, "text/html", "x")).collect());
+    let error = fails(&service, ask()).await;
+    assert_eq!((error.attempts, transport.sent().len()), (4, 4));
+    let text = error.to_string();
+    assert!(
+        text.starts_with("list clusters at adb-5555555555555555.19.azuredatabricks.net/api/2.1/clusters/list failed after 4 attempt(s) in "),
+        "{text}"
+    );
+    assert!(text.ends_with(": HTTP 503"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_is_repeated_only_if_idempotent() {
+    let (service, transport) = scripted(vec![reset(), json_answer()]);
+    assert!(service.json::<Value>(ask()).await.is_ok());
+    assert_eq!(transport.sent().len(), 2);
+
+    let (service, transport) = scripted(vec![reset(), json_answer()]);
+    let once = Ask {
+        idempotent: false,
+        ..ask()
+    };
+    let error = fails(&service, once).await;
+    assert!(
+        matches!(&error.cause, CallErrorCause::Transport(why) if why.kind == TransportErrorKind::Reset)
+    );
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_an_answer_and_never_followed() {
+    let redirect = Ok(Response::builder()
+        .status(302)
+        .header(
+            "location",
+            "https://adb-1.1.azuredatabricks.net/login.html?error=private-link-validation-error:1",
+        )
+        .body(Bytes::new())
+        .expect("well-formed"));
+    let (service, transport) = scripted(vec![redirect]);
+    let error = fails(&service, ask()).await;
+    assert!(matches!(&error.cause, CallErrorCause::Status(status)
+        if status.status == 302 && status.location.as_deref().is_some_and(|to| to.contains("private-link"))));
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kind_of_body_must_be_the_one_asked_for() {
+    let html = || answer(200, "text/html; charset=UTF-8", "<title>Login</title>");
+    let (service, transport) = scripted(vec![html(), html(), json_answer()]);
+    let error = fails(&service, ask()).await;
+    assert!(
+        matches!(&error.cause, CallErrorCause::NotJson { status: 200, content_type, body }
+        if content_type.starts_with("text/html") && body.contains("Login"))
+    );
+    assert_eq!(
+        service.html(ask()).await.expect("HTML"),
+        "<title>Login</title>"
+    );
+    let error = service.html(ask()).await.expect_err("JSON");
+    assert!(matches!(
+        error.cause,
+        CallErrorCause::NotHtml { status: 200, .. }
+    ));
+    assert_eq!(transport.sent().len(), 3);
+    for (content_type, fits) in [
+        ("application/scim+json", true),
+        ("APPLICATION/JSON", true),
+        ("", false),
+        ("text/plain", false),
+        ("application/jsonp", false),
+    ] {
+        assert_eq!(
+            is_wanted(Wanted::Json, content_type),
+            fits,
+            "{content_type}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_body_is_refused_and_not_asked_for_again() {
+    let long = answer(200, "application/json", vec![b' '; 1001]);
+    let (service, transport) = scripted(vec![long]);
+    let error = fails(&service, ask()).await;
+    assert!(
+        matches!(&error.cause, CallErrorCause::Transport(why) if why.kind == TransportErrorKind::BodyTooLarge)
+    );
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_shape_is_told_in_few_words() {
+    let long = format!(r#"{{"clusters":"{}"}}"#, "x".repeat(600));
+    let (service, _) = scripted(vec![answer(200, "application/json", long)]);
+    #[derive(Debug, serde::Deserialize)]
+    struct Clusters {
+        #[expect(dead_code, reason = "only its shape counts")]
+        clusters: Vec<u8>,
+    }
+    let error = service.json::<Clusters>(ask()).await.expect_err("a shape");
+    assert!(
+        matches!(&error.cause, CallErrorCause::Shape(why) if why.contains("invalid type") && why.len() < 210)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_service_ends_with_the_request_timeout_and_then_the_deadline() {
+    let (service, transport) = service(|_| std::future::pending());
+    let started = Instant::now();
+    let error = fails(&service, ask()).await;
+    assert!(
+        matches!(&error.cause, CallErrorCause::Transport(why) if why.kind == TransportErrorKind::Timeout)
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(95),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(transport.sent().len(), 2);
+
+    tokio::time::sleep_until(service.lane().deadline() - Duration::from_secs(2)).await;
+    let started = Instant::now();
+    let error = fails(&service, ask()).await;
+    assert!(matches!(error.cause, CallErrorCause::Deadline));
+    assert_eq!(started.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_the_deadline_is_not_begun() {
+    let (service, _) = scripted(vec![throttled("30"), json_answer()]);
+    tokio::time::sleep_until(service.lane().deadline() - Duration::from_secs(20)).await;
+    let started = Instant::now();
+    let error = fails(&service, ask()).await;
+    assert_eq!(status_of(&error), Some(429));
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_are_under_way_than_the_lane_allows() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counters = (running, most.clone());
+    let (service, _) = service(move |_| {
+        let (running, most) = counters.clone();
+        async move {
+            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            json_answer()
+        }
+    });
+    let calls = (0..20).map(|_| service.json::<Value>(ask()));
+    for result in futures_util::future::join_all(calls).await {
+        result.expect("JSON");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 4);
+}
+
+/// Hands out `token-0`, and the next number after each one that is dropped.
+#[derive(Debug, Default)]
+struct Numbered(AtomicUsize);
+
+#[async_trait]
+impl TokenSource for Numbered {
+    async fn token(&self, _audience: Audience) -> Result<Token, TokenError> {
+        Ok(Token::new(format!(
+            "token-{}",
+            self.0.load(Ordering::SeqCst)
+        )))
+    }
+
+    fn drop_token(&self, _audience: Audience, token: &Token) {
+        let held = format!("token-{}", self.0.load(Ordering::SeqCst));
+        if token.expose() == held {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A service whose requests `judge` answers by their token.
+fn judged(judge: fn(&str) -> Script) -> (Service, Arc<MemoryTransport>, Arc<Numbered>) {
+    let (network, transport) = network(move |request| {
+        let bearer = request.headers()[AUTHORIZATION].to_str().expect("text");
+        let answer = judge(bearer.trim_start_matches("Bearer "));
+        async move { answer }
+    });
+    let tokens = Arc::new(Numbered::default());
+    let base = Url::parse("https://adb-5.1.azuredatabricks.net").expect("a URL");
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let lane = Arc::new(Lane::new(&network.limits, deadline));
+    let service = Service::new(network, tokens.clone(), Audience::Databricks, base, lane);
+    (service, transport, tokens)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_replaced_once() {
+    let (service, transport, _) = judged(|token| match token {
+        "token-0" => answer(401, "application/json", r#"{"error_code":401}"#),
+        "token-1" => answer(
+            403,
+            "text/html",
+            "<title>Error 403 Invalid access token.</title>",
+        ),
+        _ => json_answer(),
+    });
+    let error = fails(&service, ask()).await;
+    assert_eq!(status_of(&error), Some(403));
+    assert_eq!((error.attempts, transport.sent().len()), (2, 2));
+
+    let (service, transport, tokens) = judged(|token| match token {
+        "token-0" => answer(
+            403,
+            "text/html",
+            "<title>Error 403 Invalid access token.</title>",
+        ),
+        _ => json_answer(),
+    });
+    service.json::<Value>(ask()).await.expect("JSON");
+    assert_eq!(
+        (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
+        (2, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_refuses_every_token_costs_one_more_and_not_one_per_call() {
+    let (service, transport, tokens) = judged(|_| answer(401, "text/plain", ""));
+    for _ in 0..5 {
+        assert_eq!(status_of(&fails(&service, ask()).await), Some(401));
+    }
+    assert_eq!(
+        (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
+        (6, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_host_is_not_sent_and_not_counted() {
+    let (network, transport) = network(|_| async { json_answer() });
+    let base = Url::parse("https://adb-dp-5.1.azuredatabricks.net").expect("a URL");
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let lane = Arc::new(Lane::new(&network.limits, deadline));
+    let tokens = Arc::new(Numbered::default());
+    let service = Service::new(network, tokens, Audience::Databricks, base, lane);
+    let error = fails(&service, ask()).await;
+    assert!(
+        error.to_string().contains("refused before sending"),
+        "{error}"
+    );
+    assert_eq!(error.attempts, 1);
+    assert!(transport.sent().is_empty());
+    assert_eq!(service.lane().meter().snapshot().requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_principal_keeps_its_token() {
+    let (service, transport, tokens) = judged(|_| {
+        answer(
+            403,
+            "text/html",
+            "<title>Error 403 User not authorized.</title>",
+        )
+    });
+    assert_eq!(status_of(&fails(&service, ask()).await), Some(403));
+    assert_eq!(
+        (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
+        (1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_other_side_repeats_is_taken_out() {
+    let echo = format!("your header was Bearer {TOKEN}\r\nERROR forged");
+    let redirect = Response::builder()
+        .status(307)
+        .header("location", format!("/?{TOKEN}"))
+        .header("content-type", format!("text/{TOKEN}"))
+        .body(Bytes::from(echo.clone()))
+        .expect("well-formed");
+    let (service, _) = scripted(vec![
+        Ok(redirect),
+        answer(200, "text/html", echo.clone()),
+        answer(200, "application/json", format!(r#""{TOKEN}""#)),
+    ]);
+    for _ in 0..3 {
+        let error = service.json::<Vec<u8>>(ask()).await.expect_err("an error");
+        let shown = format!("{error} {error:?} {service:?}");
+        assert!(!shown.contains(TOKEN), "{shown}");
+        assert!(!error.to_string().contains('\n'));
+    }
+}

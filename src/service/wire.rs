@@ -1,0 +1,158 @@
+//! One request and one answer as HTTP.
+//!
+//! An [`Ask`] becomes a request whose ids can't leave their place in the URL and
+//! whose token is marked sensitive; an answer becomes its body or the cause of a
+//! failure, with our token taken out of everything that is kept. Nothing is sent
+//! from here and nothing is judged to be worth another attempt.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use url::Url;
+
+use super::{Ask, CallErrorCause, StatusError};
+use crate::identity::Token;
+use crate::transport::{BodyCap, TransportError, one_line};
+
+/// How much of a body is kept where it is evidence, not data.
+const KEPT_BODY: usize = 8 * 1024;
+/// How much of a header is kept.
+const KEPT_HEADER: usize = 2 * 1024;
+
+/// What the body of a good answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Json,
+    Html,
+}
+
+/// The URL of a request. Dot segments are refused: every URL parser resolves
+/// them, even percent-encoded ones, so they would leave their place.
+pub(super) fn target(base: &Url, ask: &Ask<'_>) -> Result<Url, TransportError> {
+    let refuse = |why: &str| Err(TransportError::refused(why));
+    let mut url = base.clone();
+    url.set_query(None);
+    if ask
+        .path
+        .iter()
+        .any(|segment| matches!(*segment, "." | ".."))
+    {
+        return refuse("a path segment of only dots");
+    }
+    match url.path_segments_mut() {
+        Ok(mut path) => {
+            path.pop_if_empty().extend(ask.path);
+        }
+        Err(()) => return refuse("a base URL that takes no path"),
+    }
+    if !ask.query.is_empty() {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(ask.query);
+        // A form writes spaces as `+`, which not every server reads as a space;
+        // a real plus is `%2B` by then.
+        url.set_query(Some(&query.finish().replace('+', "%20")));
+    }
+    Ok(url)
+}
+
+pub(super) fn describe(url: &Url) -> String {
+    format!("{}{}", url.host_str().unwrap_or_default(), url.path())
+}
+
+pub(super) fn request(
+    ask: &Ask<'_>,
+    url: &Url,
+    wanted: Wanted,
+    token: &Token,
+) -> Result<Request<Bytes>, TransportError> {
+    let accept = match wanted {
+        Wanted::Json => "application/json",
+        Wanted::Html => "text/html",
+    };
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+        .map_err(|_| TransportError::refused("the token is no header value"))?;
+    bearer.set_sensitive(true);
+    let mut request = Request::builder()
+        .method(ask.method.clone())
+        .uri(url.as_str())
+        .header(ACCEPT, accept)
+        .header(AUTHORIZATION, bearer)
+        .extension(BodyCap(ask.body_cap));
+    let body = match &ask.body {
+        Some(json) => {
+            request = request.header(CONTENT_TYPE, "application/json");
+            Bytes::from(json.to_string())
+        }
+        None => Bytes::new(),
+    };
+    request
+        .body(body)
+        .map_err(|_| TransportError::refused("the request's target is no URI"))
+}
+
+/// Takes the body of a good answer; everything else becomes a cause.
+pub(super) fn accept(
+    answer: Response<Bytes>,
+    wanted: Wanted,
+    token: &Token,
+) -> Result<Bytes, CallErrorCause> {
+    let (parts, body) = answer.into_parts();
+    let status = parts.status.as_u16();
+    let content_type = header(&parts.headers, &CONTENT_TYPE)
+        .map(|text| without_token(&text, token))
+        .unwrap_or_default();
+    let kept = || {
+        let start = body.get(..KEPT_BODY).unwrap_or(&body);
+        without_token(&String::from_utf8_lossy(start), token)
+    };
+    if !parts.status.is_success() {
+        return Err(CallErrorCause::Status(StatusError {
+            status,
+            location: header(&parts.headers, &LOCATION).map(|text| without_token(&text, token)),
+            content_type,
+            body: kept(),
+        }));
+    }
+    if is_wanted(wanted, &content_type) {
+        return Ok(body);
+    }
+    Err(match wanted {
+        Wanted::Json => CallErrorCause::NotJson {
+            status,
+            content_type,
+            body: kept(),
+        },
+        Wanted::Html => CallErrorCause::NotHtml {
+            status,
+            content_type,
+        },
+    })
+}
+
+pub(super) fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    match wanted {
+        // SCIM answers `application/scim+json`.
+        Wanted::Json => {
+            essence == "application/json"
+                || (essence.starts_with("application/") && essence.ends_with("+json"))
+        }
+        Wanted::Html => essence == "text/html",
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?;
+    let text = String::from_utf8_lossy(value.as_bytes());
+    Some(one_line(&text, KEPT_HEADER))
+}
+
+/// Takes our token out of what the other side sent: a driver that its users
+/// control could repeat it, and the report would carry it on.
+pub(super) fn without_token(text: &str, token: &Token) -> String {
+    match token.expose() {
+        "" => text.to_owned(),
+        token => text.replace(token, "[token]"),
+    }
+}

@@ -1,0 +1,211 @@
+//! The waits and bounds of `[limits]`: each key beside its default, its range
+//! and its meaning.
+//!
+//! All of them are optional, and none of them can make a sweep terminate more:
+//! they bound how long it waits and how hard it asks. Values only; `settings`
+//! reads them and every later stage is handed the part that concerns it.
+
+use std::time::Duration;
+
+use super::key::{Key, Kind};
+use super::table::TableReader;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Waits and bounds of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub connect_timeout: Duration,
+    pub request_timeout: Duration,
+    pub request_attempts: u32,
+    pub retry_budget: Duration,
+    pub retry_first_wait: Duration,
+    pub retry_longest_wait: Duration,
+    /// Per workspace.
+    pub requests_per_second: u32,
+    /// Per workspace.
+    pub request_burst: u32,
+    pub parallel_requests_per_workspace: u32,
+    pub parallel_requests: u32,
+    pub parallel_workspaces: u32,
+    pub read_back_for: Duration,
+    pub read_back_every: Duration,
+    pub second_look_runs_age: Duration,
+    /// Pages.
+    pub runs_page_cap: u32,
+    pub function_timeout_margin: Duration,
+    pub sweep_deadline: Duration,
+    pub token_timeout: Duration,
+}
+
+const CONNECT_TIMEOUT: Key = wait(
+    "connect_timeout",
+    "5s",
+    MINUTE,
+    "longest wait for a connection",
+);
+const REQUEST_TIMEOUT: Key = wait(
+    "request_timeout",
+    "30s",
+    HOUR,
+    "longest wait for one answer, connection included",
+);
+const REQUEST_ATTEMPTS: Key = count(
+    "request_attempts",
+    "4",
+    20,
+    "how often one request is sent at most",
+);
+const RETRY_BUDGET: Key = wait(
+    "retry_budget",
+    "60s",
+    HOUR,
+    "longest time for one request with all its repetitions",
+);
+const RETRY_FIRST_WAIT: Key = wait(
+    "retry_first_wait",
+    "500ms",
+    MINUTE,
+    "wait before a request is repeated for the first time; it doubles from there",
+);
+const RETRY_LONGEST_WAIT: Key = wait(
+    "retry_longest_wait",
+    "10s",
+    HOUR,
+    "longest wait that the doubling reaches",
+);
+const REQUESTS_PER_SECOND: Key = count(
+    "requests_per_second",
+    "5",
+    1000,
+    "requests per second to one workspace, on average",
+);
+const REQUEST_BURST: Key = count(
+    "request_burst",
+    "10",
+    1000,
+    "requests to one workspace that may go out at once after a pause",
+);
+const PARALLEL_REQUESTS_PER_WORKSPACE: Key = count(
+    "parallel_requests_per_workspace",
+    "4",
+    256,
+    "requests under way to one workspace",
+);
+const PARALLEL_REQUESTS: Key = count(
+    "parallel_requests",
+    "64",
+    1024,
+    "requests under way in the whole sweep",
+);
+const PARALLEL_WORKSPACES: Key = count(
+    "parallel_workspaces",
+    "16",
+    256,
+    "workspaces that are swept at the same time",
+);
+const READ_BACK_FOR: Key = wait(
+    "read_back_for",
+    "60s",
+    HOUR,
+    "how long a terminated cluster may still show RUNNING before that is a failure",
+);
+const READ_BACK_EVERY: Key = wait(
+    "read_back_every",
+    "2s",
+    MINUTE,
+    "pause between two looks at a terminated cluster",
+);
+const SECOND_LOOK_RUNS_AGE: Key = wait(
+    "second_look_runs_age",
+    "30s",
+    MINUTE,
+    "oldest list of job runs that the look before a termination may rest on",
+);
+const RUNS_PAGE_CAP: Key = count(
+    "runs_page_cap",
+    "200",
+    10_000,
+    "pages of job runs that are read of one workspace",
+);
+pub(super) const FUNCTION_TIMEOUT_MARGIN: Key = wait(
+    "function_timeout_margin",
+    "30s",
+    HOUR,
+    "how long before the host's `functionTimeout` a sweep ends",
+);
+const SWEEP_DEADLINE: Key = wait(
+    "sweep_deadline",
+    "30m",
+    DAY,
+    "longest sweep on the command line, or where the host has no `functionTimeout`",
+);
+const TOKEN_TIMEOUT: Key = wait(
+    "token_timeout",
+    "20s",
+    HOUR,
+    "longest wait for a token or a secret",
+);
+
+/// Every key of `[limits]`.
+pub(super) const KEYS: &[Key] = &[
+    CONNECT_TIMEOUT,
+    REQUEST_TIMEOUT,
+    REQUEST_ATTEMPTS,
+    RETRY_BUDGET,
+    RETRY_FIRST_WAIT,
+    RETRY_LONGEST_WAIT,
+    REQUESTS_PER_SECOND,
+    REQUEST_BURST,
+    PARALLEL_REQUESTS_PER_WORKSPACE,
+    PARALLEL_REQUESTS,
+    PARALLEL_WORKSPACES,
+    READ_BACK_FOR,
+    READ_BACK_EVERY,
+    SECOND_LOOK_RUNS_AGE,
+    RUNS_PAGE_CAP,
+    FUNCTION_TIMEOUT_MARGIN,
+    SWEEP_DEADLINE,
+    TOKEN_TIMEOUT,
+];
+
+/// Reads `[limits]`; a mistake leaves its value at zero and is noted by the reader.
+pub(super) fn read(table: &mut TableReader<'_>) -> Limits {
+    Limits {
+        connect_timeout: table.duration(&CONNECT_TIMEOUT),
+        request_timeout: table.duration(&REQUEST_TIMEOUT),
+        request_attempts: table.count(&REQUEST_ATTEMPTS),
+        retry_budget: table.duration(&RETRY_BUDGET),
+        retry_first_wait: table.duration(&RETRY_FIRST_WAIT),
+        retry_longest_wait: table.duration(&RETRY_LONGEST_WAIT),
+        requests_per_second: table.count(&REQUESTS_PER_SECOND),
+        request_burst: table.count(&REQUEST_BURST),
+        parallel_requests_per_workspace: table.count(&PARALLEL_REQUESTS_PER_WORKSPACE),
+        parallel_requests: table.count(&PARALLEL_REQUESTS),
+        parallel_workspaces: table.count(&PARALLEL_WORKSPACES),
+        read_back_for: table.duration(&READ_BACK_FOR),
+        read_back_every: table.duration(&READ_BACK_EVERY),
+        second_look_runs_age: table.duration(&SECOND_LOOK_RUNS_AGE),
+        runs_page_cap: table.count(&RUNS_PAGE_CAP),
+        function_timeout_margin: table.duration(&FUNCTION_TIMEOUT_MARGIN),
+        sweep_deadline: table.duration(&SWEEP_DEADLINE),
+        token_timeout: table.duration(&TOKEN_TIMEOUT),
+    }
+}
+
+const fn wait(
+    name: &'static str,
+    default: &'static str,
+    most: Duration,
+    meaning: &'static str,
+) -> Key {
+    let least = MILLISECOND;
+    Key::new(name, default, Kind::Duration { least, most }, meaning)
+}
+
+const fn count(name: &'static str, default: &'static str, most: u32, meaning: &'static str) -> Key {
+    Key::new(name, default, Kind::Count { least: 1, most }, meaning)
+}

@@ -1,0 +1,104 @@
+//! What is wrong with the settings, all of it at once.
+//!
+//! An operator who deploys sees every mistake after one start: each names its
+//! place, its key and the fix, on one line. Values are shown escaped and cut,
+//! and those that could hold a secret are not shown at all, which is up to
+//! whoever notes the mistake.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::escape::Shown;
+
+/// Where a mistake stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// An app setting or environment variable; the key is its name.
+    Setting,
+    /// A line of a file or of the inline policy; lines count from 1.
+    Line { source: String, line: usize },
+    /// A file as a whole.
+    File(String),
+}
+
+/// One mistake; `Display` is one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    place: Place,
+    key: String,
+    problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Setting => {}
+            Place::Line { source, line } => {
+                write!(f, "{}, line {line}: ", Shown::new(source, 200))?;
+            }
+            Place::File(source) => write!(f, "{}: ", Shown::new(source, 200))?,
+        }
+        if self.key.is_empty() {
+            write!(f, "{}", self.problem)
+        } else {
+            write!(f, "`{}` {}", Shown::new(&self.key, 100), self.problem)
+        }
+    }
+}
+
+/// Collects mistakes while reading goes on.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// `problem` continues a sentence that begins with the key.
+    pub(super) fn note(&mut self, place: Place, key: &str, problem: impl Into<String>) {
+        let mistake = Mistake {
+            place,
+            key: key.to_owned(),
+            problem: problem.into(),
+        };
+        if !self.0.contains(&mistake) {
+            self.0.push(mistake);
+        }
+    }
+
+    pub(super) fn note_setting(&mut self, name: &str, problem: impl Into<String>) {
+        self.note(Place::Setting, name, problem);
+    }
+
+    /// The error, when there is one: settings first, then each file by line.
+    pub(super) fn into_error(mut self) -> Option<SettingsError> {
+        self.0.sort_by(|a, b| a.place.cmp(&b.place));
+        (!self.0.is_empty()).then_some(SettingsError { mistakes: self.0 })
+    }
+}
+
+/// The settings cannot be used; holds every mistake that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingsError {
+    mistakes: Vec<Mistake>,
+}
+
+impl SettingsError {
+    /// At least one.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+}
+
+/// One mistake per line.
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.mistakes.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for SettingsError {}

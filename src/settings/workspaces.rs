@@ -1,0 +1,194 @@
+//! `[[workspaces]]`: keys, and the reading of them.
+//!
+//! Two tables that mean one workspace are refused, because its clusters would
+//! be counted, capped and reported twice.
+
+use url::Url;
+
+use super::document::Document;
+use super::environment::Environment;
+use super::key::{Key, Kind};
+use super::mistakes::Mistakes;
+use super::table::{Reading, Source, TableReader};
+use super::tables;
+use super::values::{self, SHOWN_CHARS};
+use crate::cloud::Cloud;
+use crate::escape::Shown;
+use crate::policy::Mode;
+
+const NAME_CHARS: usize = 64;
+
+/// One workspace to sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSettings {
+    /// The operator's name for it; unique without regard to case.
+    pub name: String,
+    /// `https://adb-….azuredatabricks.net/`, no path, no query.
+    pub url: Url,
+    /// The ARM id, which the nodes witness needs.
+    pub resource_id: Option<String>,
+    /// What may happen here, already bounded by the global mode.
+    pub mode: Mode,
+    /// Whether the operator vouches that the principal sees every job run.
+    pub sees_all_runs: bool,
+}
+
+const fn text(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key::new(name, default, Kind::Text, meaning)
+}
+
+const NAME: Key = text(
+    "name",
+    "",
+    "your name for the workspace, at most 64 characters; required",
+);
+const URL: Key = text(
+    "url",
+    "",
+    "`https://adb-<number>.<number>.azuredatabricks.net`; required",
+);
+const RESOURCE_ID: Key = text(
+    "resource_id",
+    "",
+    "the workspace's Azure resource id, which the nodes witness needs",
+);
+const ACCESS: Key = text(
+    "access",
+    "member",
+    "how the principal gets in; only `member` in this version",
+);
+const MODE: Key = text(
+    "mode",
+    "",
+    "`report` or `terminate`; absent, the global mode, which also bounds it",
+);
+const SEES_ALL_RUNS: Key = Key::new(
+    "sees_all_runs",
+    "false",
+    Kind::Flag,
+    "vouches that the principal sees every job run although it is no workspace admin",
+);
+
+pub(super) const KEYS: &[Key] = &[NAME, URL, RESOURCE_ID, ACCESS, MODE, SEES_ALL_RUNS];
+
+/// Reads every workspace; one with a mistake is left out and noted.
+pub(super) fn read(
+    document: &Document<'_>,
+    source: &Source,
+    environment: &Environment,
+    global_mode: Mode,
+    mistakes: &mut Mistakes,
+) -> Vec<WorkspaceSettings> {
+    let mut reading = Reading {
+        source,
+        environment,
+        mistakes,
+    };
+    let mut found: Vec<WorkspaceSettings> = Vec::new();
+    for node in &document.workspaces {
+        let mut table = TableReader::new(&mut reading, tables::WORKSPACES, Some(*node));
+        if let Some(workspace) = read_one(&mut table, global_mode) {
+            refuse_repetition(&mut table, &found, &workspace);
+            found.push(workspace);
+        }
+    }
+    found
+}
+
+fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceSettings> {
+    let name = table.required_text(&NAME);
+    let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
+    let url = table.required_text(&URL);
+    let url =
+        url.and_then(|url| table.parsed(&URL, &url, |text| Cloud::public().workspace_url(text)));
+    let resource_id = table.text(&RESOURCE_ID);
+    let resource_id =
+        resource_id.and_then(|id| table.parsed(&RESOURCE_ID, &id, values::parse_resource_id));
+    if let Some(access) = table.text(&ACCESS) {
+        table.parsed(&ACCESS, &access, check_access);
+    }
+    let mode = match table.text(&MODE) {
+        Some(mode) => table.parsed(&MODE, &mode, parse_mode),
+        None => Some(global_mode),
+    };
+    let sees_all_runs = table.flag(&SEES_ALL_RUNS);
+    Some(WorkspaceSettings {
+        name: name?,
+        url: url?,
+        resource_id,
+        mode: mode?.min(global_mode),
+        sees_all_runs,
+    })
+}
+
+fn refuse_repetition(
+    table: &mut TableReader<'_>,
+    earlier: &[WorkspaceSettings],
+    workspace: &WorkspaceSettings,
+) {
+    for other in earlier {
+        let other_name = Shown::new(&other.name, NAME_CHARS);
+        if other.name.to_lowercase() == workspace.name.to_lowercase() {
+            table.note_key(
+                &NAME,
+                format!("is taken by another workspace, \"{other_name}\""),
+            );
+        }
+        if other.url == workspace.url {
+            table.note_key(
+                &URL,
+                format!("is also the url of \"{other_name}\"; write it once"),
+            );
+        }
+        let same_id = |a: &String, b: &String| a.eq_ignore_ascii_case(b);
+        let ids = other
+            .resource_id
+            .as_ref()
+            .zip(workspace.resource_id.as_ref());
+        if ids.is_some_and(|(a, b)| same_id(a, b)) {
+            table.note_key(
+                &RESOURCE_ID,
+                format!("is also the resource id of \"{other_name}\"; one of them is wrong"),
+            );
+        }
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.chars().count() > NAME_CHARS {
+        return Err(format!("has more than {NAME_CHARS} characters"));
+    }
+    if Shown::new(text, usize::MAX).to_string() != text {
+        return Err(
+            "holds a character that cannot be shown, a quote or a backslash; write a plain name"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+fn check_access(text: &str) -> Result<(), String> {
+    match text {
+        "member" => Ok(()),
+        "contributor" => Err(
+            "is \"contributor\", which is not available in this version; use \"member\"".to_owned(),
+        ),
+        other => Err(format!(
+            "is \"{}\"; write \"member\"",
+            Shown::new(other, SHOWN_CHARS)
+        )),
+    }
+}
+
+/// `report` or `terminate`.
+pub(crate) fn parse_mode(text: &str) -> Result<Mode, String> {
+    [Mode::Report, Mode::Terminate]
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or_else(|| {
+            format!(
+                "is \"{}\"; write `report` or `terminate`",
+                Shown::new(text, SHOWN_CHARS)
+            )
+        })
+}

@@ -1,0 +1,269 @@
+//! Gathers the signals of one cluster: asks what `decision` names next until it
+//! names nothing more.
+//!
+//! Facts only, no judgement: what an answer means is judged by `witness`, and
+//! what to do about it by `decision`. The second look is this same code, with
+//! newer runs and with the first look's window of metrics. It never writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::facts::WorkspaceFacts;
+use super::{Hardware, NodesView, Signal, Signals, Why};
+use crate::azure_monitor::AzureMonitor;
+use crate::cluster::{Cluster, Instance, NodeTypes};
+use crate::decision::{Question, longest_wait, next_question};
+use crate::policy::Policy;
+use crate::spark::SparkDriver;
+use crate::timestamp::Timestamp;
+use crate::witness::nodes::{self, Window};
+use crate::witness::spark::{self, LiveApplication};
+
+/// Which look this is.
+#[derive(Debug, Clone, Copy)]
+pub enum LookKind {
+    First,
+    /// The look in the last second before a termination.
+    Second {
+        /// When the first look began; its window of metrics starts there again.
+        first_began: Timestamp,
+        /// How old shared walks over runs and pins may be.
+        runs_age: Duration,
+    },
+}
+
+/// Asks about the clusters of one workspace.
+#[derive(Debug)]
+pub struct Gatherer {
+    pub facts: Arc<WorkspaceFacts>,
+    /// `None` when the policy switches the Spark witness off.
+    pub spark: Option<SparkDriver>,
+    /// `None` when the policy switches the nodes witness off.
+    pub monitor: Option<AzureMonitor>,
+    pub policy: Arc<Policy>,
+}
+
+/// One look at one cluster, under way.
+struct Reading {
+    signals: Signals,
+    application: Option<LiveApplication>,
+    began: Timestamp,
+    kind: LookKind,
+}
+
+impl Gatherer {
+    /// Asks everything that could change the decision. Gives the signals and the
+    /// instant at which the look began, which is the `now` to decide by.
+    pub async fn look(&self, cluster: Cluster, kind: LookKind) -> (Signals, Timestamp) {
+        let began = self.facts.clock.now();
+        let mut reading = Reading {
+            signals: Signals::of(cluster),
+            application: None,
+            began,
+            kind,
+        };
+        // Each answer settles its question, so there are no more rounds than questions.
+        for _ in Question::ALL {
+            let Some(question) = next_question(&reading.signals, &self.policy, began) else {
+                break;
+            };
+            self.answer(question, &mut reading).await;
+        }
+        (reading.signals, began)
+    }
+
+    async fn answer(&self, question: Question, reading: &mut Reading) {
+        let id = reading.signals.cluster.id.clone();
+        let (max_age, again) = match reading.kind {
+            LookKind::First => (Duration::MAX, None),
+            LookKind::Second { runs_age, .. } => (runs_age, Some(runs_age)),
+        };
+        match question {
+            Question::Pin => reading.signals.pinned = self.facts.pinned(&id, max_age).await,
+            Question::ActiveRuns => {
+                reading.signals.active_run = self.facts.active_run(&id, max_age).await;
+            }
+            Question::CompletedRuns => {
+                reading.signals.last_run_end = self.facts.last_run_end(&id, again).await;
+            }
+            Question::Spark => self.ask_spark(reading).await,
+            Question::Streaming => self.ask_streaming(reading).await,
+            Question::Commands => self.ask_commands(reading).await,
+            Question::Hardware => {
+                let types = self.facts.node_types().await;
+                reading.signals.hardware = hardware(&reading.signals.cluster, types);
+            }
+            Question::DriverNode => {
+                let driver = reading.signals.cluster.driver.clone();
+                reading.signals.driver_node = self.ask_node(driver.as_ref(), true, reading).await;
+            }
+            Question::AllNodes => {
+                reading.signals.all_nodes = self.ask_all_nodes(reading).await;
+            }
+        }
+    }
+
+    async fn ask_spark(&self, reading: &mut Reading) {
+        let Some(driver) = &self.spark else {
+            reading.signals.spark = Signal::unknown("the Spark witness is switched off");
+            return;
+        };
+        let answers = driver.look(&reading.signals.cluster.id).await;
+        reading.signals.spark = spark::judge(&answers, self.facts.clock.now());
+        reading.application = answers.ok().map(|answers| answers.application);
+    }
+
+    async fn ask_streaming(&self, reading: &mut Reading) {
+        let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
+            reading.signals.streaming = Signal::unknown("there is no Spark application to ask");
+            return;
+        };
+        let id = &reading.signals.cluster.id;
+        let page = driver.streaming(id, application).await;
+        let view = reading.signals.spark.known();
+        let stream_seen = view.is_some_and(|view| view.last_stream_batch.is_some());
+        reading.signals.streaming = spark::streaming(&page, &driver.address(id), stream_seen);
+    }
+
+    async fn ask_commands(&self, reading: &mut Reading) {
+        let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
+            reading.signals.command = Signal::unknown("there is no Spark application to ask");
+            return;
+        };
+        let threads = driver.threads(&reading.signals.cluster.id, application);
+        reading.signals.command = spark::running_command(&threads.await);
+    }
+
+    /// Reads one machine's metrics; its size must be known by now.
+    async fn ask_node(
+        &self,
+        instance: Option<&Instance>,
+        is_driver: bool,
+        reading: &Reading,
+    ) -> Signal<NodesView> {
+        let Some(monitor) = &self.monitor else {
+            return Signal::unknown("the nodes witness is switched off");
+        };
+        let cores = match &reading.signals.hardware {
+            Signal::Known(hardware) if is_driver => hardware.driver_cores,
+            Signal::Known(hardware) => hardware.worker_cores,
+            Signal::Unknown(why) => return Signal::Unknown(why.clone()),
+            Signal::NotAsked => return Signal::unknown("the machine's size was not asked for"),
+        };
+        let Some(name) = instance.and_then(|instance| instance.instance_id.as_deref()) else {
+            return Signal::unknown("the cluster's record does not name the machine");
+        };
+        let started = instance.and_then(|instance| instance.started);
+        let window = match self.window(started, is_driver, reading) {
+            Ok(window) => window,
+            Err(why) => return Signal::Unknown(why),
+        };
+        let group = match self.facts.managed_group(monitor).await {
+            Ok(group) => group,
+            Err(why) => return Signal::Unknown(why.clone()),
+        };
+        let metrics = monitor.vm_metrics(group, name, &window).await;
+        nodes::judge(&metrics, Some(cores), &window)
+    }
+
+    fn window(
+        &self,
+        machine_started: Option<Timestamp>,
+        is_driver: bool,
+        reading: &Reading,
+    ) -> Result<Window, Why> {
+        let cluster = &reading.signals.cluster;
+        let application = reading.application.as_ref();
+        let cluster_started = cluster
+            .started()
+            .max(application.map(|application| application.started));
+        let start = if is_driver {
+            cluster_started
+        } else {
+            machine_started.or(cluster_started)
+        };
+        let start = start.ok_or_else(|| Why::new("when the machine started is unknown"))?;
+        let anchor = match reading.kind {
+            LookKind::First => reading.began,
+            LookKind::Second { first_began, .. } => first_began,
+        };
+        let longest = longest_wait(&reading.signals, &self.policy);
+        let lookback = nodes::lookback(longest, cluster.autotermination_minutes);
+        Window::new(self.facts.clock.now(), anchor, lookback, start)
+    }
+
+    /// Every machine, and whether any came or went meanwhile.
+    async fn ask_all_nodes(&self, reading: &Reading) -> Signal<NodesView> {
+        let cluster = &reading.signals.cluster;
+        let listed = u64::try_from(cluster.executors.len()).unwrap_or(u64::MAX);
+        if let Some(expected) = cluster.num_workers.filter(|expected| *expected != listed) {
+            return Signal::unknown(format!(
+                "the cluster's record lists {listed} of {expected} executors"
+            ));
+        }
+        let driver = match &reading.signals.driver_node {
+            Signal::NotAsked => self.ask_node(cluster.driver.as_ref(), true, reading).await,
+            asked @ (Signal::Known(_) | Signal::Unknown(_)) => asked.clone(),
+        };
+        let mut views = vec![driver];
+        for executor in &cluster.executors {
+            if let Some(Signal::Known(NodesView::Busy { .. }) | Signal::Unknown(_)) = views.last() {
+                break;
+            }
+            views.push(self.ask_node(Some(executor), false, reading).await);
+        }
+        let asked_every_machine = views.len() == cluster.executors.len() + 1;
+        let view = nodes::combine(views);
+        let (Signal::Known(NodesView::QuietSince(since))
+        | Signal::Known(NodesView::QuietThroughout(since))) = view
+        else {
+            return view;
+        };
+        if !asked_every_machine {
+            return Signal::unknown("not every machine was asked");
+        }
+        self.after_scaling(view, since, reading).await
+    }
+
+    /// Machines that came or went make the others' silence say less.
+    async fn after_scaling(
+        &self,
+        view: Signal<NodesView>,
+        since: Timestamp,
+        reading: &Reading,
+    ) -> Signal<NodesView> {
+        let id = &reading.signals.cluster.id;
+        match self.facts.databricks.resize_events(id, since).await {
+            Ok(Some(event)) if event > since => Signal::Known(NodesView::QuietSince(event)),
+            Ok(_) => view,
+            Err(error) => Signal::Unknown(Why::new(format!(
+                "whether the cluster was resized could not be read: {error}"
+            ))),
+        }
+    }
+}
+
+/// What the list of machine sizes says of this cluster's.
+fn hardware(cluster: &Cluster, types: &Result<NodeTypes, Why>) -> Signal<Hardware> {
+    let types = match types {
+        Ok(types) => types,
+        Err(why) => return Signal::Unknown(why.clone()),
+    };
+    let worker = cluster.node_type_id.as_deref();
+    let driver = cluster.driver_node_type_id.as_deref().or(worker);
+    let find = |name: Option<&str>| name.and_then(|name| types.get(name));
+    let (Some(driver), Some(worker)) = (find(driver), find(worker.or(driver))) else {
+        return Signal::unknown("its machine size is not in the workspace's list of sizes");
+    };
+    let has_gpus = match (driver.gpus, worker.gpus) {
+        (Some(0), Some(0)) => Some(false),
+        (Some(driver), _) if driver > 0 => Some(true),
+        (_, Some(worker)) if worker > 0 => Some(true),
+        _ => None,
+    };
+    Signal::Known(Hardware {
+        driver_cores: driver.cores,
+        worker_cores: worker.cores,
+        has_gpus,
+    })
+}

@@ -1,0 +1,265 @@
+//! One sweep: over every workspace of the request, several at a time, until all
+//! are told of or the time is up.
+//!
+//! A request can only narrow what the settings allow. Each workspace's report
+//! goes to the [`ReportSink`] as it ends and is dropped. This file wires the
+//! clients of a workspace together and judges nothing itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use crate::action::ActionLimits;
+use crate::azure_monitor::AzureMonitor;
+use crate::databricks::Databricks;
+use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
+use crate::meter::{Stage, StageCounts};
+use crate::plan::Allowance;
+use crate::policy::{Mode, Policy};
+use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
+use crate::service::{Lane, Service};
+use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
+use crate::transport::Network;
+use crate::workspace::{self, Clients, SweepRules, Workspace};
+
+/// What is asked for: by the timer, or by the operator on the command line.
+#[derive(Debug, Clone)]
+pub struct SweepRequest {
+    /// Bounded by the settings' mode, and by each workspace's.
+    pub mode: Mode,
+    pub scope: Scope,
+    /// When the sweep must have told its report.
+    pub deadline: Instant,
+}
+
+/// Which of the policy's workspaces are swept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    /// By name. An empty set means none.
+    Only(BTreeSet<String>),
+}
+
+impl Scope {
+    fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
+}
+
+/// Where the report goes, piece by piece.
+pub trait ReportSink: Send {
+    /// How many workspaces there will be.
+    fn begin(&mut self, workspaces: usize);
+    /// One workspace has ended.
+    fn workspace(&mut self, report: &WorkspaceReport);
+    /// The sweep has ended.
+    fn closing(&mut self, closing: &Closing);
+}
+
+/// Bounds of a sweep that are no policy.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepLimits {
+    pub action: ActionLimits,
+    pub runs_page_cap: usize,
+    pub parallel_workspaces: usize,
+}
+
+/// The parts of one sweep. Secrets and tokens live as long as it does.
+#[derive(Debug)]
+pub struct Sweep {
+    pub network: Network,
+    pub identity: Identity,
+    pub mode: Mode,
+    pub policy: Arc<Policy>,
+    pub workspaces: Vec<Workspace>,
+    pub limits: SweepLimits,
+}
+
+impl Sweep {
+    /// Sweeps, tells the sink, and gives the totals.
+    pub async fn run(self, request: &SweepRequest, sink: &mut dyn ReportSink) -> Closing {
+        let began = Instant::now();
+        let tokens = Arc::new(Recording::over(self.identity.clone()));
+        let mode = request.mode.min(self.mode);
+        let workspaces = self.in_scope(mode, request);
+        sink.begin(workspaces.len());
+        let mut totals = Totals::default();
+        let no_token = match workspaces.first() {
+            Some(_) => tokens.token(Audience::Databricks).await.err(),
+            None => None,
+        };
+        if no_token.is_some() {
+            for workspace in &workspaces {
+                tell(sink, &mut totals, &unseen(workspace));
+            }
+        } else {
+            let rules = self.rules();
+            let parallel = self.limits.parallel_workspaces.max(1);
+            let visits = stream::iter(workspaces).map(|workspace| {
+                let clients = self.clients(&workspace, &tokens, request.deadline);
+                let rules = rules.clone();
+                async move { workspace::sweep(&workspace, &clients, &rules).await }
+            });
+            let mut reports = visits.buffer_unordered(parallel);
+            while let Some(report) = reports.next().await {
+                tell(sink, &mut totals, &report);
+            }
+        }
+        let usage = self.identity.usage();
+        let stages = &mut totals.stages;
+        stages.record(Stage::Secrets, usage.secret_reads, usage.secret_time);
+        stages.record(Stage::Tokens, usage.token_requests, usage.token_time);
+        let closing = Closing {
+            mode,
+            totals,
+            failures: tokens.failures(),
+            token_requests: usage.token_requests,
+            secret_reads: usage.secret_reads,
+            elapsed: began.elapsed(),
+        };
+        sink.closing(&closing);
+        closing
+    }
+
+    /// The workspaces to sweep, each in its effective mode, starting with another
+    /// one each time so that none is always first at the sweep's cap.
+    fn in_scope(&self, mode: Mode, request: &SweepRequest) -> Vec<Workspace> {
+        let mut workspaces: Vec<Workspace> = self
+            .workspaces
+            .iter()
+            .filter(|workspace| request.scope.covers(&workspace.name))
+            .cloned()
+            .collect();
+        for workspace in &mut workspaces {
+            workspace.mode = workspace.mode.min(mode);
+        }
+        if !workspaces.is_empty() {
+            let seed = self.network.clock.now().as_millis().unsigned_abs();
+            let turns = scatter(seed) % workspaces.len() as u64;
+            workspaces.rotate_left(usize::try_from(turns).unwrap_or(0));
+        }
+        workspaces
+    }
+
+    fn rules(&self) -> SweepRules {
+        SweepRules {
+            policy: Arc::clone(&self.policy),
+            clock: Arc::clone(&self.network.clock),
+            allowance: Arc::new(Allowance::new(self.policy.cap_per_sweep)),
+            action: self.limits.action,
+            runs_page_cap: self.limits.runs_page_cap,
+            parallel_looks: self.network.limits.parallel_per_workspace,
+        }
+    }
+
+    fn clients(
+        &self,
+        workspace: &Workspace,
+        tokens: &Arc<Recording>,
+        deadline: Instant,
+    ) -> Clients {
+        let lane = Arc::new(Lane::new(&self.network.limits, deadline));
+        let service = |audience: Audience, base: &url::Url| {
+            let tokens: Arc<dyn TokenSource> = Arc::clone(tokens) as Arc<dyn TokenSource>;
+            let network = self.network.clone();
+            Service::new(network, tokens, audience, base.clone(), Arc::clone(&lane)).share()
+        };
+        let databricks = service(Audience::Databricks, &workspace.url);
+        let spark = org_id(&workspace.url)
+            .filter(|_| self.policy.spark_witness)
+            .map(|org| SparkDriver::new(Arc::clone(&databricks), org, SPARK_UI_PORT));
+        let arm = self.network.cloud.resource_manager();
+        let monitor = arm
+            .filter(|_| self.policy.nodes_witness)
+            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
+        Clients {
+            databricks: Arc::new(Databricks::new(databricks)),
+            spark,
+            monitor,
+            lane,
+        }
+    }
+}
+
+fn tell(sink: &mut dyn ReportSink, totals: &mut Totals, report: &WorkspaceReport) {
+    totals.add(report);
+    sink.workspace(report);
+}
+
+/// The report of a workspace that nothing was asked of, for want of a token.
+fn unseen(workspace: &Workspace) -> WorkspaceReport {
+    WorkspaceReport {
+        name: workspace.name.clone(),
+        host: workspace.url.host_str().unwrap_or_default().to_owned(),
+        mode: workspace.mode,
+        seen: false,
+        lines: Vec::new(),
+        failures: Vec::new(),
+        notes: vec!["not asked, because there is no token for Databricks".to_owned()],
+        stages: StageCounts::default(),
+        elapsed: Duration::ZERO,
+    }
+}
+
+/// Spreads a clock value over all numbers (the finalizer of `SplitMix64`), so that
+/// sweeps at even intervals do not always rotate by the same amount.
+fn scatter(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Remembers which tokens could not be had, so that the sweep fails for each once,
+/// however many clusters lacked it.
+#[derive(Debug)]
+struct Recording {
+    inner: Identity,
+    refused: Mutex<BTreeMap<Audience, TokenError>>,
+}
+
+impl Recording {
+    fn over(inner: Identity) -> Self {
+        Self {
+            inner,
+            refused: Mutex::default(),
+        }
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = |(audience, error): (&Audience, &TokenError)| Failure {
+            kind: match error.kind {
+                TokenErrorKind::Secret => FailureKind::Settings,
+                TokenErrorKind::Refused | TokenErrorKind::Unavailable => FailureKind::Token,
+            },
+            workspace: None,
+            cluster: None,
+            sentence: format!("no token for {}: {error}", audience.name()),
+        };
+        refused.iter().map(failure).collect()
+    }
+}
+
+#[async_trait]
+impl TokenSource for Recording {
+    async fn token(&self, audience: Audience) -> Result<Token, TokenError> {
+        let token = self.inner.token(audience).await;
+        if let Err(error) = &token {
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.insert(audience, error.clone());
+        }
+        token
+    }
+
+    fn drop_token(&self, audience: Audience, token: &Token) {
+        self.inner.drop_token(audience, token);
+    }
+}

@@ -1,0 +1,296 @@
+//! What the host metrics of a cluster's machines mean.
+//!
+//! Pure: the answer of Azure Monitor and the window that was asked for come in,
+//! "busy" or "quiet since" comes out. It makes no call and reads no clock.
+//! `azure_monitor` fetches the answers, `signals` decides which machines to ask
+//! and whether they suffice. A missing point is not a zero: a stretch without
+//! enough points counts as if work had been going on, and an answer that is not
+//! as it was asked for is Unknown.
+
+mod answer;
+mod window;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use self::answer::{Metric, MetricName, Point, Series, VmMetrics};
+pub use self::window::{
+    BUCKET, FINE_LOOKBACK, Interval, LOOKBACK_MARGIN, MIN_POINTS, PLATFORM_MARGIN, SETTLING,
+    Window, lookback,
+};
+
+use super::{refuse, shown};
+use crate::signals::{NodesView, Signal, Why};
+use crate::timestamp::Timestamp;
+
+/// Busy cores (percent × vCPUs / 100) from which 5 minutes count as busy: half a
+/// thread, between the recorded floor of an idle machine (0.07) and one thread.
+pub const BUSY_CORES: f64 = 0.5;
+
+/// Bytes of network per minute, in and out together, from which 5 minutes count as busy.
+pub const BUSY_NETWORK: f64 = 30_000_000.0;
+
+/// The newest point must have ended no longer ago than this.
+pub const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Name and unit of the metric of work; its points carry an `average`.
+pub const CPU_METRIC: (&str, &str) = ("Percentage CPU", "Percent");
+/// Name and unit of the metric of bytes received; its points carry a `total`.
+pub const NETWORK_IN_METRIC: (&str, &str) = ("Network In Total", "Bytes");
+/// Name and unit of the metric of bytes sent; its points carry a `total`.
+pub const NETWORK_OUT_METRIC: (&str, &str) = ("Network Out Total", "Bytes");
+/// The namespace of all three.
+pub const METRIC_NAMESPACE: &str = "Microsoft.Compute/virtualMachines";
+
+/// What one machine with `vcpus` vCPUs says about `window`.
+#[must_use]
+pub fn judge(
+    metrics: &Result<VmMetrics, Why>,
+    vcpus: Option<f64>,
+    window: &Window,
+) -> Signal<NodesView> {
+    let view = match metrics {
+        Ok(metrics) => view(metrics, vcpus, window),
+        Err(why) => Err(why.clone()),
+    };
+    match view {
+        Ok(view) => Signal::Known(view),
+        Err(why) => Signal::Unknown(why),
+    }
+}
+
+/// What several machines say together: busy if one is, however little is known
+/// of the others; else unknown if one is; else quiet since the last came to rest.
+#[must_use]
+pub fn combine(machines: Vec<Signal<NodesView>>) -> Signal<NodesView> {
+    let mut busiest: Option<(f64, NodesView)> = None;
+    let mut quiet_since: Option<Timestamp> = None;
+    let mut throughout = true;
+    let mut unknown: Option<Why> = None;
+    for machine in machines {
+        match machine {
+            Signal::Known(view @ NodesView::Busy { cores, .. }) => {
+                if busiest.as_ref().is_none_or(|(most, _)| cores > *most) {
+                    busiest = Some((cores, view));
+                }
+            }
+            Signal::Known(NodesView::QuietSince(since)) => {
+                quiet_since = quiet_since.max(Some(since));
+                throughout = false;
+            }
+            Signal::Known(NodesView::QuietThroughout(from)) => {
+                quiet_since = quiet_since.max(Some(from));
+            }
+            Signal::Unknown(why) => {
+                unknown.get_or_insert(why);
+            }
+            Signal::NotAsked => {
+                unknown.get_or_insert_with(|| Why::new("a machine was not asked"));
+            }
+        }
+    }
+    match (busiest, unknown, quiet_since) {
+        (Some((_, view)), _, _) => Signal::Known(view),
+        (None, Some(why), _) => Signal::Unknown(why),
+        (None, None, Some(from)) if throughout => Signal::Known(NodesView::QuietThroughout(from)),
+        (None, None, Some(since)) => Signal::Known(NodesView::QuietSince(since)),
+        (None, None, None) => Signal::unknown("the cluster names no machine"),
+    }
+}
+
+fn view(metrics: &VmMetrics, vcpus: Option<f64>, window: &Window) -> Result<NodesView, Why> {
+    let Some(vcpus) = vcpus.filter(|cores| cores.is_finite() && *cores > 0.0) else {
+        return refuse("the machine's number of vCPUs is unknown");
+    };
+    let measured = Measured::read(metrics, window)?;
+    measured.refuse_what_proves_nothing(window)?;
+    let buckets = measured.buckets(vcpus, window);
+    let Some((_, newest)) = buckets
+        .iter()
+        .rfind(|(_, bucket)| *bucket != Bucket::Invalid)
+    else {
+        return refuse("no five minutes have enough metrics");
+    };
+    if let Bucket::Busy { cores, network } = *newest {
+        return Ok(NodesView::Busy {
+            cores,
+            network_bytes_per_minute: network,
+        });
+    }
+    let last_unquiet = buckets.iter().rfind(|(_, bucket)| *bucket != Bucket::Quiet);
+    Ok(match last_unquiet {
+        Some((start, _)) => NodesView::QuietSince(start.plus(BUCKET)),
+        None => NodesView::QuietThroughout(window.from),
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bucket {
+    Busy { cores: f64, network: f64 },
+    Quiet,
+    Invalid,
+}
+
+/// The values of one machine by the start of their point; only what was measured.
+struct Measured {
+    cpu: BTreeMap<Timestamp, f64>,
+    network_in: BTreeMap<Timestamp, f64>,
+    network_out: BTreeMap<Timestamp, f64>,
+}
+
+impl Measured {
+    fn read(metrics: &VmMetrics, window: &Window) -> Result<Self, Why> {
+        let asked = [CPU_METRIC, NETWORK_IN_METRIC, NETWORK_OUT_METRIC];
+        // With a mis-encoded name Azure Monitor once answered the metrics of another one with 200.
+        for metric in &metrics.value {
+            if !asked.iter().any(|(name, _)| *name == metric.name.value) {
+                let name = shown(&metric.name.value);
+                return refuse(format!("Azure Monitor answered another metric: {name}"));
+            }
+        }
+        if metrics.interval != window.interval.as_str() {
+            let interval = shown(&metrics.interval);
+            return refuse(format!(
+                "Azure Monitor answered another interval: {interval}"
+            ));
+        }
+        let namespace = metrics.namespace.as_deref().unwrap_or(METRIC_NAMESPACE);
+        if !namespace.eq_ignore_ascii_case(METRIC_NAMESPACE) {
+            return refuse("Azure Monitor answered for something that is no machine");
+        }
+        let cpu = values(metrics, CPU_METRIC, |point| point.average, window)?;
+        if cpu.values().any(|percent| !(0.0..=100.0).contains(percent)) {
+            return refuse("a CPU value lies outside 0 to 100");
+        }
+        let network_in = values(metrics, NETWORK_IN_METRIC, |point| point.total, window)?;
+        let network_out = values(metrics, NETWORK_OUT_METRIC, |point| point.total, window)?;
+        let mut bytes = network_in.values().chain(network_out.values());
+        if bytes.any(|bytes| !bytes.is_finite() || *bytes < 0.0) {
+            return refuse("a network value is no number of bytes");
+        }
+        Ok(Self {
+            cpu,
+            network_in,
+            network_out,
+        })
+    }
+
+    fn refuse_what_proves_nothing(&self, window: &Window) -> Result<(), Why> {
+        let Some((newest, _)) = self.cpu.last_key_value() else {
+            return refuse("no metrics of the machine");
+        };
+        let newest_end = newest.plus(window.interval.length());
+        if newest_end < window.asked_at.minus(MAX_AGE) {
+            return refuse(format!("the newest metric ended at {newest_end}"));
+        }
+        // Whether "not measured" arrives as zero or not at all is the provider's choice.
+        if self.cpu.values().all(|percent| *percent == 0.0) {
+            return refuse("all CPU values are exactly zero");
+        }
+        Ok(())
+    }
+
+    /// Every bucket of the window, in order. A last one that the window cuts is
+    /// there only if it has enough points: too few say nothing about a stretch
+    /// that was not wholly asked for.
+    fn buckets(&self, vcpus: f64, window: &Window) -> Vec<(Timestamp, Bucket)> {
+        let mut buckets = Vec::new();
+        let mut start = window.from;
+        while start < window.to {
+            let end = start.plus(BUCKET);
+            let has_enough = self.cpu.range(start..end).count() >= window.interval.points_needed();
+            if end <= window.to || has_enough {
+                buckets.push((start, self.bucket(start, vcpus, window.interval)));
+            }
+            start = end;
+        }
+        buckets
+    }
+
+    fn bucket(&self, start: Timestamp, vcpus: f64, interval: Interval) -> Bucket {
+        let span = start..start.plus(BUCKET);
+        let needed = interval.points_needed();
+        let cores = mean(
+            self.cpu.range(span.clone()).map(|(_, percent)| *percent),
+            needed,
+        )
+        .map(|percent| percent * vcpus / 100.0);
+        let both_ways = self.network_in.range(span).filter_map(|(at, received)| {
+            let sent = self.network_out.get(at)?;
+            Some((received + sent) / interval.minutes())
+        });
+        let network = mean(both_ways, needed);
+        let is_busy = cores.is_some_and(|cores| cores >= BUSY_CORES)
+            || network.is_some_and(|bytes| bytes >= BUSY_NETWORK);
+        match (is_busy, cores, network) {
+            (true, _, _) => Bucket::Busy {
+                cores: cores.unwrap_or(0.0),
+                network: network.unwrap_or(0.0),
+            },
+            (false, Some(_), Some(_)) => Bucket::Quiet,
+            (false, None, _) | (false, Some(_), None) => Bucket::Invalid,
+        }
+    }
+}
+
+/// The values of one metric, which must be there once, in its unit and inside the window.
+fn values(
+    metrics: &VmMetrics,
+    (name, unit): (&str, &str),
+    value: impl Fn(&Point) -> Option<f64>,
+    window: &Window,
+) -> Result<BTreeMap<Timestamp, f64>, Why> {
+    let mut named = metrics
+        .value
+        .iter()
+        .filter(|metric| metric.name.value == name);
+    let (Some(metric), None) = (named.next(), named.next()) else {
+        return refuse(format!("Azure Monitor did not answer {name} once"));
+    };
+    if metric.unit != unit {
+        let unit = shown(&metric.unit);
+        return refuse(format!("{name} came in another unit: {unit}"));
+    }
+    let code = metric.error_code.as_deref().unwrap_or("Success");
+    if !code.eq_ignore_ascii_case("Success") {
+        let code = shown(code);
+        return refuse(format!("Azure Monitor has no {name}: {code}"));
+    }
+    if metric.timeseries.len() > 1 {
+        return refuse(format!("{name} came in several series"));
+    }
+    let mut points = BTreeMap::new();
+    for point in metric.timeseries.iter().flat_map(|series| &series.data) {
+        let Some(at) = Timestamp::parse_rfc3339(&point.time_stamp) else {
+            return refuse(format!("{name} has a point without a readable time"));
+        };
+        let is_inside = window.from <= at && at <= window.to;
+        if !is_inside || at != at.floor_to(window.interval.length()) {
+            return refuse(format!("{name} has a point that was not asked for"));
+        }
+        if points.insert(at, value(point)).is_some() {
+            return refuse(format!("{name} has two points for one time"));
+        }
+    }
+    // Whether a timespan includes its end is not documented: a point there is no part of the window.
+    points.remove(&window.to);
+    let measured = points
+        .into_iter()
+        .filter_map(|(at, value)| Some((at, value?)));
+    Ok(measured.collect())
+}
+
+/// The mean of at least `needed` values.
+fn mean(values: impl Iterator<Item = f64>, needed: usize) -> Option<f64> {
+    let mut sum = 0.0;
+    let mut count = 0_u32;
+    for value in values {
+        sum += value;
+        count += 1;
+    }
+    let is_enough = count > 0 && usize::try_from(count).is_ok_and(|count| count >= needed);
+    is_enough.then(|| sum / f64::from(count))
+}
+
+#[cfg(test)]
+mod tests;

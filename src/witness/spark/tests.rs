@@ -1,0 +1,676 @@
+//! Spark's answers as two versions give them, and each sentence of the design's
+//! paragraph on Spark as a test.
+
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+const STREAM: &str = "\nid = 83656dd0-25f3-40a4-8482-43d53b0ea9ab\n\
+    runId = 99da2b92-e720-4605-9711-e988ba3e3a61\nbatch = 6";
+
+macro_rules! recorded {
+    ($name:literal) => {
+        [
+            parse(include_str!(concat!(
+                "../../../tests/fixtures/spark/3.5.9/",
+                $name
+            ))),
+            parse(include_str!(concat!(
+                "../../../tests/fixtures/spark/4.0.1/",
+                $name
+            ))),
+        ]
+    };
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> T {
+    serde_json::from_str(text).expect("the recording is of the shape that we read")
+}
+
+/// 2026-11-22 12:00 UTC plus minutes.
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_348_800_000 + minute * 60_000)
+}
+
+fn spark_time(time: Timestamp) -> String {
+    time.to_string().replace('Z', ".000GMT")
+}
+
+fn job(id: i64, status: &str, submitted: Timestamp, completed: Option<Timestamp>) -> Job {
+    Job {
+        job_id: id,
+        status: status.to_owned(),
+        description: None,
+        submission_time: Some(spark_time(submitted)),
+        completion_time: completed.map(spark_time),
+    }
+}
+
+fn stage(id: i64, status: &str) -> SparkStage {
+    SparkStage {
+        stage_id: id,
+        status: status.to_owned(),
+        submission_time: Some(spark_time(at(0))),
+    }
+}
+
+fn execution(id: i64, status: &str, submitted: Timestamp, millis: i64) -> SqlExecution {
+    sql(
+        json!({"id": id, "status": status, "submissionTime": spark_time(submitted), "duration": millis}),
+    )
+}
+
+fn sql(value: Value) -> SqlExecution {
+    serde_json::from_value(value).expect("the execution has the fields that we need")
+}
+
+fn idle() -> SparkAnswers {
+    SparkAnswers {
+        application: LiveApplication {
+            id: "app-20261122115900-0000".to_owned(),
+            started: at(-600),
+        },
+        jobs: vec![job(0, "SUCCEEDED", at(-300), Some(at(-290)))],
+        stages: vec![],
+        sql: vec![execution(0, "COMPLETED", at(-300), 500_000)],
+        cut_short: None,
+    }
+}
+
+fn judged(answers: SparkAnswers) -> Signal<SparkView> {
+    judge(&Ok(answers), at(0))
+}
+
+#[track_caller]
+fn view(answers: SparkAnswers) -> SparkView {
+    match judged(answers) {
+        Signal::Known(view) => view,
+        Signal::Unknown(why) => panic!("unknown: {why}"),
+        Signal::NotAsked => panic!("not asked"),
+    }
+}
+
+#[track_caller]
+fn assert_unknown(answers: SparkAnswers, part: &str) {
+    let signal = judged(answers);
+    match signal.why() {
+        Some(why) => assert!(why.0.contains(part), "{why}"),
+        None => panic!("{signal:?} is not unknown"),
+    }
+}
+
+#[test]
+fn finds_the_live_application_in_what_spark_answers() {
+    let [old, new]: [Vec<Application>; 2] = recorded!("applications.json");
+    let live = live_application(&old).unwrap();
+    assert_eq!(live.id, "local-1795368967080");
+    assert_eq!(live.started, Timestamp::from_millis(1_795_368_965_234));
+    assert!(live_application(&new).is_ok());
+}
+
+#[test]
+fn refuses_applications_of_which_not_exactly_one_is_live() {
+    let application = |id: &str, completed: &[Value]| {
+        let attempts: Vec<Value> = completed
+            .iter()
+            .map(|completed| json!({"startTimeEpoch": 5, "completed": completed}))
+            .collect();
+        json!({"id": id, "attempts": attempts})
+    };
+    let (live, done) = (json!(false), json!(true));
+    let cases = [
+        (json!([]), "no Spark application"),
+        (json!([{"id": "app-1"}]), "no Spark application"),
+        (
+            json!([application("app-1", std::slice::from_ref(&done))]),
+            "no Spark application",
+        ),
+        (
+            json!([application("app-1", &[live.clone(), live.clone()])]),
+            "several",
+        ),
+        (
+            json!([
+                application("app-1", std::slice::from_ref(&live)),
+                application("app-2", std::slice::from_ref(&live))
+            ]),
+            "several",
+        ),
+        (
+            json!([application("app-1", &[Value::Null])]),
+            "does not say",
+        ),
+        (
+            json!([application("", std::slice::from_ref(&live))]),
+            "is no id",
+        ),
+        (
+            json!([application("..", std::slice::from_ref(&live))]),
+            "is no id",
+        ),
+        (
+            json!([application("a/b", std::slice::from_ref(&live))]),
+            "is no id",
+        ),
+        (
+            json!([application(&"a".repeat(129), std::slice::from_ref(&live))]),
+            "is no id",
+        ),
+    ];
+    for (answer, expected) in cases {
+        let why = live_application(&parse::<Vec<Application>>(&answer.to_string())).unwrap_err();
+        assert!(why.0.contains(expected), "{answer}: {why}");
+    }
+    let restarted = json!([application("app-1", &[live, done])]);
+    assert!(live_application(&parse::<Vec<Application>>(&restarted.to_string())).is_ok());
+}
+
+#[test]
+fn reads_the_start_of_the_application_from_either_spelling() {
+    let start = |attempt: Value| {
+        let answer = json!([{"id": "app-1", "attempts": [attempt]}]).to_string();
+        live_application(&parse::<Vec<Application>>(&answer)).map(|live| live.started)
+    };
+    let text = "2026-11-22T12:00:00.000GMT";
+    let epoch = at(0).as_millis();
+    let both = json!({"completed": false, "startTime": text, "startTimeEpoch": epoch});
+    assert_eq!(start(both), Ok(at(0)));
+    assert_eq!(
+        start(json!({"completed": false, "startTime": text})),
+        Ok(at(0))
+    );
+    assert_eq!(
+        start(json!({"completed": false, "startTimeEpoch": epoch})),
+        Ok(at(0))
+    );
+    let unreadable = [
+        json!({"completed": false}),
+        json!({"completed": false, "startTime": "2026-11-22T12:00:00.000Z"}),
+        json!({"completed": false, "startTimeEpoch": -1}),
+    ];
+    for attempt in unreadable {
+        assert!(start(attempt).is_err());
+    }
+}
+
+#[test]
+fn a_driver_at_rest_is_quiet_since_its_last_completion() {
+    let view = view(idle());
+    let expected = SparkView {
+        application_started: at(-600),
+        busy: None,
+        last_completion: Some(at(-290)),
+        ran_a_job: true,
+        last_stream_batch: None,
+    };
+    assert_eq!(view, expected);
+}
+
+#[test]
+fn an_application_in_which_nothing_ran_has_no_completion() {
+    let answers = SparkAnswers {
+        jobs: vec![],
+        sql: vec![],
+        ..idle()
+    };
+    let view = view(answers);
+    assert_eq!((view.last_completion, view.ran_a_job), (None, false));
+}
+
+#[test]
+fn the_latest_of_jobs_and_sql_counts_and_submission_where_no_end_is_told() {
+    let cases = [
+        (job(1, "SUCCEEDED", at(-50), Some(at(-40))), at(-40)),
+        (job(1, "FAILED", at(-50), None), at(-50)),
+    ];
+    for (job, expected) in cases {
+        let mut answers = idle();
+        answers.jobs.push(job);
+        assert_eq!(view(answers).last_completion, Some(expected));
+    }
+    let mut answers = idle();
+    answers
+        .sql
+        .push(execution(1, "FAILED", at(-50), 20 * 60_000));
+    assert_eq!(view(answers).last_completion, Some(at(-30)));
+    let mut answers = idle();
+    let submitted = spark_time(at(-20));
+    answers.sql.push(sql(
+        json!({"id": 1, "status": "COMPLETED", "submissionTime": submitted}),
+    ));
+    assert_eq!(view(answers).last_completion, Some(at(-20)));
+}
+
+#[test]
+fn jobs_that_only_sql_remembers_count_as_run() {
+    let row = json!({"id": 1, "status": "COMPLETED", "submissionTime": spark_time(at(-9)), "successJobIds": [3]});
+    let answers = SparkAnswers {
+        jobs: vec![],
+        sql: vec![sql(row)],
+        ..idle()
+    };
+    assert!(view(answers).ran_a_job);
+}
+
+#[test]
+fn a_running_job_is_busy_whatever_its_task_counts_say() {
+    let recordings: [Vec<Job>; 2] = recorded!("jobs_running.json");
+    for jobs in recordings {
+        let now = Timestamp::parse_spark("2026-11-22T18:00:00.000GMT").unwrap();
+        assert!(has_running_job(&jobs));
+        let answers = SparkAnswers { jobs, ..idle() };
+        let signal = judge(&Ok(answers), now);
+        let work = signal.known().and_then(|view| view.busy.clone()).unwrap();
+        assert_eq!(
+            (work.kind, work.label.as_str()),
+            (SparkWorkKind::Job, "job 3")
+        );
+        assert!(work.since.is_some_and(|since| since < now));
+    }
+}
+
+#[test]
+fn an_active_stage_is_busy_whatever_its_task_counts_say() {
+    let recordings: [Vec<SparkStage>; 2] = recorded!("stages_active.json");
+    for stages in recordings {
+        let answers = SparkAnswers { stages, ..idle() };
+        let work = view(answers).busy.unwrap();
+        assert_eq!(
+            (work.kind, work.label.as_str()),
+            (SparkWorkKind::Stage, "stage 4")
+        );
+    }
+}
+
+#[test]
+fn a_running_sql_execution_is_busy() {
+    let mut answers = idle();
+    answers.sql.push(execution(8, "RUNNING", at(-5), 300_000));
+    let expected = SparkWork {
+        kind: SparkWorkKind::Sql,
+        label: "SQL execution 8".to_owned(),
+        since: Some(at(-5)),
+    };
+    assert_eq!(view(answers).busy, Some(expected));
+}
+
+#[test]
+fn of_several_kinds_the_job_is_named_and_of_several_jobs_the_oldest() {
+    let mut answers = idle();
+    answers.sql.push(execution(8, "RUNNING", at(-50), 300_000));
+    answers.stages.push(stage(4, "ACTIVE"));
+    answers.jobs.push(job(7, "RUNNING", at(-5), None));
+    answers.jobs.push(job(6, "RUNNING", at(-9), None));
+    let mut undated = job(5, "RUNNING", at(0), None);
+    undated.submission_time = None;
+    answers.jobs.push(undated);
+    let work = view(answers).busy.unwrap();
+    assert_eq!((work.label.as_str(), work.since), ("job 6", Some(at(-9))));
+}
+
+#[test]
+fn what_the_recorded_drivers_at_rest_answer_is_quiet() {
+    let jobs: [Vec<Job>; 2] = recorded!("jobs_done.json");
+    let stages: [Vec<SparkStage>; 2] = recorded!("stages_none.json");
+    let sql: [Vec<SqlExecution>; 2] = recorded!("sql_done.json");
+    let now = Timestamp::parse_spark("2026-11-22T18:00:00.000GMT").unwrap();
+    for ((jobs, stages), sql) in jobs.into_iter().zip(stages).zip(sql) {
+        let mut answers = idle();
+        (answers.jobs, answers.stages, answers.sql) = (jobs, stages, sql);
+        let signal = judge(&Ok(answers), now);
+        let view = signal.known().unwrap();
+        assert_eq!(
+            (&view.busy, view.ran_a_job, view.last_stream_batch),
+            (&None, true, None)
+        );
+        let end = view.last_completion.unwrap();
+        let recorded = Timestamp::parse_spark("2026-11-22T17:36:17.439GMT").unwrap();
+        assert!(end >= recorded && end < now);
+    }
+}
+
+#[test]
+fn an_unknown_status_makes_a_quiet_spark_unknown() {
+    for status in ["UNKNOWN", "succeeded", "", "QUEUED"] {
+        let mut answers = idle();
+        answers.jobs.push(job(1, status, at(-50), Some(at(-40))));
+        assert_unknown(answers, "a Spark job has the status");
+        let mut answers = idle();
+        answers.stages.push(stage(1, status));
+        assert_unknown(answers, "a Spark stage has the status");
+        let mut answers = idle();
+        answers.sql.push(execution(1, status, at(-50), 5));
+        assert_unknown(answers, "a Spark SQL execution has the status");
+    }
+    let mut answers = idle();
+    for status in ["PENDING", "COMPLETE", "FAILED", "SKIPPED"] {
+        answers.stages.push(stage(1, status));
+    }
+    assert_eq!(view(answers).busy, None);
+}
+
+#[test]
+fn a_hostile_status_is_escaped_and_cut() {
+    let status = format!("X\n\u{1b}[31mERROR{}", "x".repeat(500));
+    let mut answers = idle();
+    answers.jobs.push(job(1, &status, at(-50), None));
+    let signal = judged(answers);
+    let why = &signal.why().unwrap().0;
+    assert!(why.len() < 120 && !why.contains(char::is_control), "{why}");
+}
+
+#[test]
+fn an_unreadable_time_makes_a_quiet_spark_unknown() {
+    let unreadable = [
+        "",
+        "soon",
+        "2026-11-22T12:00:00.000Z",
+        "2026-11-22T12:00:00.000 GMT",
+    ];
+    for text in unreadable {
+        let mut answers = idle();
+        answers.jobs[0].completion_time = Some(text.to_owned());
+        assert_unknown(answers, "unreadable");
+        let mut answers = idle();
+        answers.jobs[0].submission_time = Some(text.to_owned());
+        assert_unknown(answers, "unreadable");
+        let mut answers = idle();
+        answers.sql[0].submission_time = Some(text.to_owned());
+        assert_unknown(answers, "no readable time");
+    }
+    let mut answers = idle();
+    answers.sql[0].submission_time = None;
+    assert_unknown(answers, "no readable time");
+    let mut answers = idle();
+    (
+        answers.jobs[0].submission_time,
+        answers.jobs[0].completion_time,
+    ) = (None, None);
+    assert_unknown(answers, "has no time");
+    let mut answers = idle();
+    answers.sql[0].duration = Some(-1);
+    assert_unknown(answers, "ended before its start");
+}
+
+#[test]
+fn times_up_to_five_minutes_ahead_count_as_now_and_others_are_unknown() {
+    let mut answers = idle();
+    answers.jobs[0].completion_time = Some(spark_time(at(5)));
+    assert_eq!(view(answers.clone()).last_completion, Some(at(0)));
+    answers.jobs[0].completion_time = Some(spark_time(at(5).plus(Duration::from_secs(1))));
+    assert_unknown(answers, "ahead of now");
+    let mut answers = idle();
+    answers.sql[0] = execution(0, "COMPLETED", at(-1), 6 * 60_000);
+    assert_eq!(view(answers.clone()).last_completion, Some(at(0)));
+    answers.sql[0] = execution(0, "COMPLETED", at(-1), i64::MAX);
+    assert_unknown(answers, "ahead of now");
+    let mut answers = idle();
+    answers.application.started = at(5);
+    assert_eq!(view(answers.clone()).application_started, at(0));
+    answers.application.started = at(6);
+    assert_unknown(answers, "start lies ahead");
+}
+
+#[test]
+fn a_look_that_was_cut_short_is_unknown_unless_it_saw_work() {
+    let cut = Some(Why::new("the driver proxy answered 404"));
+    let mut answers = SparkAnswers {
+        cut_short: cut,
+        ..idle()
+    };
+    assert_unknown(answers.clone(), "answered 404");
+    answers.jobs.push(job(7, "RUNNING", at(-5), None));
+    assert!(view(answers).busy.is_some());
+    let failed = Err(Why::new("the driver proxy answered 503"));
+    let signal = judge(&failed, at(0));
+    assert_eq!(signal, Signal::unknown("the driver proxy answered 503"));
+}
+
+#[test]
+fn work_that_is_seen_counts_even_where_the_rest_is_not_understood() {
+    let mut answers = idle();
+    answers.application.started = at(90);
+    answers.jobs[0].status = "UNKNOWN".to_owned();
+    answers.jobs[0].completion_time = Some("soon".to_owned());
+    answers.jobs.push(job(7, "RUNNING", at(90), None));
+    let view = view(answers);
+    assert_eq!(view.busy.unwrap().since, Some(at(0)));
+    assert_eq!(view.application_started, at(0));
+}
+
+#[test]
+fn sql_executions_of_which_only_the_oldest_were_listed_are_unknown() {
+    let row = |plan: &str| {
+        sql(
+            json!({"id": 1, "status": "COMPLETED", "submissionTime": spark_time(at(-9)),
+            "duration": 1, "planDescription": plan, "nodes": []}),
+        )
+    };
+    let answers = |rows: usize, plan: &str| SparkAnswers {
+        sql: vec![row(plan); rows],
+        ..idle()
+    };
+    assert_unknown(answers(20, "== Physical Plan =="), "not listed in full");
+    for (rows, plan) in [
+        (19, "== Physical Plan =="),
+        (21, "== Physical Plan =="),
+        (20, ""),
+    ] {
+        assert_eq!(view(answers(rows, plan)).busy, None);
+    }
+}
+
+#[test]
+fn finds_the_batches_of_a_stream_in_recorded_jobs_and_sql() {
+    let jobs: [Vec<Job>; 2] = recorded!("jobs_stream.json");
+    let sql: [Vec<SqlExecution>; 2] = recorded!("sql_stream.json");
+    let now = Timestamp::parse_spark("2026-11-22T18:00:00.000GMT").unwrap();
+    for (jobs, sql) in jobs.into_iter().zip(sql) {
+        let alone = [(jobs, vec![]), (vec![], sql)];
+        for (jobs, sql) in alone {
+            let answers = SparkAnswers {
+                jobs,
+                sql,
+                ..idle()
+            };
+            let signal = judge(&Ok(answers), now);
+            let view = signal.known().unwrap();
+            assert!(view.last_stream_batch.is_some());
+            assert_eq!(view.last_stream_batch, view.last_completion);
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_recognised_by_its_signature_anywhere_in_a_description() {
+    let ids = "id = 83656dd0-25f3-40a4-8482-43d53b0ea9ab\n\
+        runId = 99da2b92-e720-4605-9711-e988ba3e3a61\n";
+    let streams = [
+        STREAM.to_owned(),
+        format!("rates{STREAM}"),
+        format!("{ids}batch = init"),
+        format!("a name with id = in it\n{ids}batch = 0"),
+        format!("id = 83656dd0\n{ids}batch = 12\nand more"),
+        STREAM.replace('\n', "<br/>"),
+    ];
+    for text in streams {
+        assert!(is_stream_batch(&text), "{text}");
+    }
+    let others = [
+        String::new(),
+        "collect at notebook.py:17".to_owned(),
+        "id = 1\nrunId = 2\nbatch = 3".to_owned(),
+        ids.to_owned(),
+        format!("{ids}batch = "),
+        format!("{ids}batch = x"),
+        STREAM.replace("runId", "runid"),
+        STREAM.replace("25f3-", "25f3_"),
+        STREAM.replace('\n', " "),
+        "id = äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü".to_owned(),
+    ];
+    for text in others {
+        assert!(!is_stream_batch(&text), "{text}");
+    }
+}
+
+#[test]
+fn the_latest_batch_of_a_stream_is_told_apart_from_other_work() {
+    let mut answers = idle();
+    answers.jobs.push(Job {
+        description: Some(format!("rates{STREAM}")),
+        ..job(1, "SUCCEEDED", at(-200), Some(at(-199)))
+    });
+    answers
+        .jobs
+        .push(job(2, "SUCCEEDED", at(-100), Some(at(-99))));
+    let view = view(answers);
+    assert_eq!(view.last_stream_batch, Some(at(-199)));
+    assert_eq!(view.last_completion, Some(at(-99)));
+}
+
+fn thread(name: &str, frames: &[&str]) -> Thread {
+    let value = json!({"threadId": 5, "threadName": name, "threadState": "WAITING",
+        "stackTrace": {"elems": frames}, "blockedByLock": "", "holdingLocks": []});
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn a_thread_inside_a_databricks_drivers_execute_is_a_running_command() {
+    let frames = [
+        "com.databricks.backend.daemon.driver.DriverLocal.execute(DriverLocal.scala:408)",
+        "app//com.databricks.backend.daemon.driver.PythonDriverLocal.executePython(X.scala:1)",
+        "at com.databricks.backend.daemon.driver.JupyterDriverLocal.executeCommand(X.scala:1)",
+    ];
+    for frame in frames {
+        let stack = [
+            "java.base@17.0.15/java.lang.Object.wait(Native Method)",
+            frame,
+        ];
+        let threads = vec![thread("main", &[]), thread("Thread-42", &stack)];
+        let signal = running_command(&Ok(threads));
+        assert_eq!(
+            signal,
+            Signal::Known(Some("Thread-42".to_owned())),
+            "{frame}"
+        );
+    }
+}
+
+#[test]
+fn any_other_thread_says_nothing() {
+    let frames = [
+        "com.databricks.backend.daemon.driver.DriverWrapper.tryExecutingCommand(D.scala:645)",
+        "com.databricks.backend.daemon.driver.DriverLocal.withAttributionTags(D.scala:48)",
+        "com.databricks.backend.daemon.driver.DriverWrapper.execute(D.scala:1)",
+        "com.databricks.backend.daemon.data.DriverLocal.execute(D.scala:1)",
+        "org.example.com.databricks.backend.daemon.driver.DriverLocal.execute(D.scala:1)",
+        "com.databricks.backend.daemon.driver.execute(D.scala:1)",
+        "execute",
+        "",
+        "((..//",
+    ];
+    for frame in frames {
+        let signal = running_command(&Ok(vec![thread("Thread-42", &[frame])]));
+        assert_eq!(signal, Signal::Known(None), "{frame}");
+    }
+    let recordings: [Vec<Thread>; 2] = recorded!("threads.json");
+    for threads in recordings {
+        assert!(
+            threads
+                .iter()
+                .any(|thread| !thread.stack_trace.frames().is_empty())
+        );
+        assert_eq!(running_command(&Ok(threads)), Signal::Known(None));
+    }
+}
+
+#[test]
+fn stacks_are_read_as_object_and_as_list_and_nothing_else() {
+    let dump = |stack: Value| json!([{"threadName": "t", "stackTrace": stack}]).to_string();
+    let frame = "com.databricks.backend.daemon.driver.DriverLocal.execute(D.scala:1)";
+    for stack in [json!({"elems": [frame]}), json!([frame])] {
+        let threads = parse::<Vec<Thread>>(&dump(stack));
+        assert_eq!(
+            running_command(&Ok(threads)),
+            Signal::Known(Some("t".to_owned()))
+        );
+    }
+    for stack in [Value::Null, json!("text"), json!({"frames": []})] {
+        assert!(serde_json::from_str::<Vec<Thread>>(&dump(stack)).is_err());
+    }
+}
+
+#[test]
+fn a_dump_that_is_empty_or_failed_is_unknown() {
+    assert!(running_command(&Ok(vec![])).why().is_some());
+    let failed = Err(Why::new("the driver proxy answered 404"));
+    assert_eq!(
+        running_command(&failed),
+        Signal::unknown("the driver proxy answered 404")
+    );
+}
+
+fn a_status() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("SUCCEEDED".to_owned()),
+        Just("COMPLETED".to_owned()),
+        Just("COMPLETE".to_owned()),
+        Just("FAILED".to_owned()),
+        Just("RUNNING".to_owned()),
+        Just("ACTIVE".to_owned()),
+        ".*",
+    ]
+}
+
+fn a_time() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![
+        Just(None),
+        (-100_000_i64..10).prop_map(|minute| Some(spark_time(at(minute)))),
+        ".*".prop_map(Some),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn quiet_is_claimed_only_when_everything_is_understood(
+        jobs in prop::collection::vec((a_status(), a_time(), a_time()), 0..4),
+        rows in prop::collection::vec((a_status(), a_time(), any::<Option<i32>>()), 0..4),
+    ) {
+        let jobs: Vec<Job> = (0..)
+            .zip(jobs)
+            .map(|(job_id, (status, submission_time, completion_time))| Job {
+                job_id,
+                status,
+                description: None,
+                submission_time,
+                completion_time,
+            })
+            .collect();
+        let rows: Vec<SqlExecution> = (0..)
+            .zip(rows)
+            .map(|(id, (status, time, duration)): (i64, _)| {
+                sql(json!({"id": id, "status": status, "submissionTime": time, "duration": duration}))
+            })
+            .collect();
+        let answers = SparkAnswers { jobs: jobs.clone(), sql: rows.clone(), ..idle() };
+        let runs = has_running_job(&jobs) || rows.iter().any(|row| row.status == "RUNNING");
+        match judged(answers) {
+            Signal::Known(view) if view.busy.is_some() => prop_assert!(runs),
+            Signal::Known(view) => {
+                prop_assert!(!runs);
+                let finished = ["SUCCEEDED", "COMPLETED", "FAILED"];
+                for status in jobs.iter().map(|job| &job.status).chain(rows.iter().map(|row| &row.status)) {
+                    prop_assert!(finished.contains(&status.as_str()));
+                }
+                for text in jobs.iter().filter_map(|job| job.completion_time.as_deref()) {
+                    let end = Timestamp::parse_spark(text);
+                    prop_assert!(end.is_some_and(|end| Some(end.min(at(0))) <= view.last_completion));
+                }
+            }
+            Signal::Unknown(_) => prop_assert!(!runs),
+            Signal::NotAsked => prop_assert!(false),
+        }
+    }
+}

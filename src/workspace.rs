@@ -1,0 +1,346 @@
+//! Sweeps one workspace: lists its clusters, looks at each, plans, acts, and
+//! gives its report.
+//!
+//! What fails here stays here: the report carries it as a failure and the sweep
+//! goes on with the others. Every cluster that the list names has a line.
+
+mod lines;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::action::{Action, ActionLimits};
+use crate::azure_monitor::AzureMonitor;
+use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterId};
+use crate::databricks::access::AccessProblem;
+use crate::databricks::{ClusterListing, Databricks, Listed};
+use crate::decision::{Decision, Proof, decide};
+use crate::meter::StageCounts;
+use crate::plan::{Allowance, Caps, Deferral, Plan};
+use crate::policy::{Mode, Policy};
+use crate::report::{Failure, FailureKind, Outcome, WorkspaceReport};
+use crate::service::{CallErrorCause, Lane};
+use crate::signals::Signals;
+use crate::signals::facts::{FactsSettings, WorkspaceFacts};
+use crate::signals::gather::{Gatherer, LookKind};
+use crate::spark::SparkDriver;
+
+/// One workspace that the policy names.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    pub name: String,
+    pub url: Url,
+    /// ARM id; without it the machines cannot be found.
+    pub resource_id: Option<String>,
+    /// As bounded by the sweep's mode.
+    pub mode: Mode,
+    /// The operator's word that the principal sees the runs of all.
+    pub sees_all_runs: bool,
+}
+
+/// The clients for one workspace.
+#[derive(Debug)]
+pub struct Clients {
+    pub databricks: Arc<Databricks>,
+    pub spark: Option<SparkDriver>,
+    pub monitor: Option<AzureMonitor>,
+    pub lane: Arc<Lane>,
+}
+
+/// What all workspaces of a sweep share.
+#[derive(Debug, Clone)]
+pub struct SweepRules {
+    pub policy: Arc<Policy>,
+    pub clock: Arc<dyn Clock>,
+    pub allowance: Arc<Allowance>,
+    pub action: ActionLimits,
+    pub runs_page_cap: usize,
+    /// Clusters of one workspace that are looked at together.
+    pub parallel_looks: usize,
+}
+
+/// One workspace being swept.
+struct Visit<'a> {
+    workspace: &'a Workspace,
+    clients: &'a Clients,
+    rules: &'a SweepRules,
+    gatherer: Gatherer,
+    failures: Vec<Failure>,
+}
+
+/// One cluster with everything that was learned of it.
+struct Judged {
+    signals: Signals,
+    outcome: Option<Outcome>,
+}
+
+/// Sweeps one workspace and tells everything about it.
+pub async fn sweep(
+    workspace: &Workspace,
+    clients: &Clients,
+    rules: &SweepRules,
+) -> WorkspaceReport {
+    let began = Instant::now();
+    let settings = FactsSettings {
+        name: workspace.name.clone(),
+        sees_all_runs: workspace.sees_all_runs,
+        resource_id: workspace.resource_id.clone(),
+        runs_page_cap: rules.runs_page_cap,
+    };
+    let facts = WorkspaceFacts::new(
+        Arc::clone(&clients.databricks),
+        Arc::clone(&rules.clock),
+        settings,
+        &rules.policy,
+    );
+    let visit = Visit {
+        workspace,
+        clients,
+        rules,
+        gatherer: Gatherer {
+            facts: Arc::new(facts),
+            spark: clients.spark.clone(),
+            monitor: clients.monitor.clone(),
+            policy: Arc::clone(&rules.policy),
+        },
+        failures: Vec::new(),
+    };
+    let listing = clients.databricks.list_clusters().await;
+    let seen = listing.complete.is_ok() || !listing.clusters.is_empty();
+    let mut report = if seen {
+        visit.clusters(listing).await
+    } else {
+        visit.not_seen(&listing)
+    };
+    report.stages = clients.lane.meter().snapshot();
+    report.elapsed = began.elapsed();
+    report
+}
+
+impl Visit<'_> {
+    /// The list could not be read at all.
+    fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
+        if let Err(error) = &listing.complete {
+            let (kind, sentence) = match &error.cause {
+                CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
+                CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
+                CallErrorCause::Status(_)
+                | CallErrorCause::Transport(_)
+                | CallErrorCause::NotJson { .. }
+                | CallErrorCause::NotHtml { .. }
+                | CallErrorCause::Shape(_) => {
+                    let problem = AccessProblem::of(error);
+                    let sentence = format!("{}: {problem} ({error})", problem.as_str());
+                    (FailureKind::Workspace, sentence)
+                }
+            };
+            self.fail(kind, None, sentence);
+        }
+        self.report(false, Vec::new(), Vec::new())
+    }
+
+    async fn clusters(mut self, listing: ClusterListing) -> WorkspaceReport {
+        let listing_complete = listing.complete.is_ok();
+        if let Err(error) = &listing.complete {
+            let sentence =
+                format!("the cluster list is incomplete, so nothing is terminated: {error}");
+            self.fail(FailureKind::Listing, None, sentence);
+        }
+        let mut unparsed = Vec::new();
+        let mut clusters: Vec<Cluster> = Vec::new();
+        for listed in listing.clusters {
+            match listed {
+                Listed::Parsed(cluster) => clusters.push(*cluster),
+                Listed::Unparsed { id, why } => unparsed.push(lines::unparsed(id, why)),
+            }
+        }
+        let running = clusters
+            .iter()
+            .filter(|cluster| cluster.is_running_all_purpose())
+            .count();
+        let mut judged = self.judge_all(clusters).await;
+        let caps = Caps {
+            cap_per_workspace: self.rules.policy.cap_per_workspace,
+            running,
+            listing_complete,
+        };
+        self.act(&mut judged, caps).await;
+        self.failures.extend(self.gatherer.facts.take_failures());
+        let policy = &self.rules.policy;
+        let missing_right = self.gatherer.facts.missing_right();
+        let looked_at: Vec<&Judged> = judged.iter().map(|(one, _)| one).collect();
+        let notes = lines::notes(&looked_at, missing_right.as_ref(), policy);
+        let judged = judged.into_iter();
+        let mut all: Vec<_> = judged.map(|(one, _)| lines::of(one, policy)).collect();
+        all.extend(unparsed);
+        self.report(true, all, notes)
+    }
+
+    /// Looks at every cluster, several at a time, in the order of the list.
+    async fn judge_all(&self, clusters: Vec<Cluster>) -> Vec<(Judged, Option<Proof>)> {
+        stream::iter(clusters)
+            .map(|cluster| self.judge(cluster))
+            .buffered(self.rules.parallel_looks.max(1))
+            .collect()
+            .await
+    }
+
+    async fn judge(&self, cluster: Cluster) -> (Judged, Option<Proof>) {
+        if self.time_is_up() {
+            let outcome = Some(Outcome::NotReached);
+            let signals = Signals::of(cluster);
+            return (Judged { signals, outcome }, None);
+        }
+        let (signals, now) = self.gatherer.look(cluster, LookKind::First).await;
+        let (outcome, proof) = match decide(&signals, &self.rules.policy, now) {
+            Decision::Keep(_) if self.time_is_up() => (Some(Outcome::NotReached), None),
+            Decision::Keep(reason) => (Some(Outcome::Kept(reason)), None),
+            Decision::Terminate(proof) => (None, Some(proof)),
+        };
+        (Judged { signals, outcome }, proof)
+    }
+
+    /// Plans what is proven and carries it out, or says what would be.
+    async fn act(&mut self, judged: &mut [(Judged, Option<Proof>)], caps: Caps) {
+        let proofs = judged.iter().filter_map(|(_, proof)| proof.clone());
+        let allowance = Arc::clone(&self.rules.allowance);
+        let mode = self.workspace.mode;
+        let mut plan = Plan::new(proofs.collect(), mode, caps, &allowance);
+        let mut outcomes: HashMap<ClusterId, Outcome> = HashMap::new();
+        while let Some(proof) = plan.next_candidate() {
+            let id = proof.cluster().clone();
+            outcomes.insert(id, Outcome::WouldTerminate(proof));
+        }
+        let (in_time, failures) = self.terminate(&mut plan, judged, &mut outcomes).await;
+        self.failures.extend(failures);
+        let (unused, waiting) = if in_time {
+            plan.finish()
+        } else {
+            plan.finish_at_deadline()
+        };
+        allowance.give_back(unused);
+        for (proof, why) in waiting {
+            if why == Deferral::Deadline {
+                let id = proof.cluster().clone();
+                let sentence = "the sweep's time was up before it could be terminated".to_owned();
+                self.fail(FailureKind::Deadline, Some(id), sentence);
+            }
+            let id = proof.cluster().clone();
+            outcomes.insert(id, Outcome::Deferred { proof, why });
+        }
+        for (one, _) in judged {
+            if let Some(outcome) = outcomes.remove(&one.signals.cluster.id) {
+                one.outcome = Some(outcome);
+            }
+        }
+    }
+
+    /// Uses the plan's permits one after the other; readings back go side by
+    /// side. Whether there was time for all, and which of them failed.
+    async fn terminate(
+        &self,
+        plan: &mut Plan,
+        judged: &[(Judged, Option<Proof>)],
+        outcomes: &mut HashMap<ClusterId, Outcome>,
+    ) -> (bool, Vec<Failure>) {
+        let clusters: HashMap<&ClusterId, &Cluster> = judged
+            .iter()
+            .map(|(one, _)| (&one.signals.cluster.id, &one.signals.cluster))
+            .collect();
+        let action = Action {
+            databricks: &self.clients.databricks,
+            gatherer: &self.gatherer,
+            limits: self.rules.action,
+        };
+        let mut sent = Vec::new();
+        let mut in_time = true;
+        while let Some(permit) = plan.next_permit() {
+            let id = permit.proof().cluster().clone();
+            if self.time_is_up_within(self.rules.action.read_back_for) {
+                in_time = false;
+                plan.put_back(permit);
+                break;
+            }
+            let Some(cluster) = clusters.get(&id) else {
+                plan.pass_on(permit);
+                continue;
+            };
+            match action.carry_out(permit, cluster).await {
+                Ok(one) => sent.push((id, one)),
+                Err((permit, changed)) => {
+                    plan.pass_on(permit);
+                    outcomes.insert(id, Outcome::Changed(changed));
+                }
+            }
+        }
+        let action = &action;
+        let read_back = sent
+            .into_iter()
+            .map(|(id, one)| async move { (id, action.read_back(one).await) });
+        let mut failures = Vec::new();
+        for (id, outcome) in futures_util::future::join_all(read_back).await {
+            if let Some(sentence) = lines::termination_failure(&outcome) {
+                let kind = FailureKind::Termination;
+                failures.push(self.failure(kind, Some(id.clone()), sentence));
+            }
+            outcomes.insert(id, outcome);
+        }
+        (in_time, failures)
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.time_is_up_within(Duration::ZERO)
+    }
+
+    fn time_is_up_within(&self, margin: Duration) -> bool {
+        Instant::now() + margin >= self.clients.lane.deadline()
+    }
+
+    fn fail(&mut self, kind: FailureKind, cluster: Option<ClusterId>, sentence: String) {
+        let failure = self.failure(kind, cluster, sentence);
+        self.failures.push(failure);
+    }
+
+    fn failure(&self, kind: FailureKind, cluster: Option<ClusterId>, sentence: String) -> Failure {
+        Failure {
+            kind,
+            workspace: Some(self.workspace.name.clone()),
+            cluster,
+            sentence,
+        }
+    }
+
+    fn report(
+        mut self,
+        seen: bool,
+        lines: Vec<crate::report::ClusterLine>,
+        notes: Vec<String>,
+    ) -> WorkspaceReport {
+        let not_reached = lines
+            .iter()
+            .filter(|line| line.outcome == Outcome::NotReached)
+            .count();
+        if not_reached > 0 {
+            let sentence =
+                format!("the sweep's time was up before {not_reached} clusters were judged");
+            self.fail(FailureKind::Deadline, None, sentence);
+        }
+        WorkspaceReport {
+            name: self.workspace.name.clone(),
+            host: self.workspace.url.host_str().unwrap_or_default().to_owned(),
+            mode: self.workspace.mode,
+            seen,
+            lines,
+            failures: self.failures,
+            notes,
+            stages: StageCounts::default(),
+            elapsed: Duration::ZERO,
+        }
+    }
+}

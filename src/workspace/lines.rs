@@ -1,0 +1,165 @@
+//! The words of one workspace's report: a line per cluster, and what the
+//! operator should know of the workspace as a whole.
+//!
+//! Pure: it only renders what the looks have learned.
+
+use std::collections::BTreeMap;
+
+use super::{Judged, Policy};
+use crate::cluster::ClusterId;
+use crate::decision::{Earliest, KeepReason};
+use crate::human::Span;
+use crate::report::words::Said;
+use crate::report::{ClusterLine, Outcome};
+use crate::signals::{Signal, Signals, Why};
+
+/// The line of a cluster that was looked at.
+pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
+    let Judged { signals, outcome } = judged;
+    let outcome = outcome.unwrap_or(Outcome::NotReached);
+    let earliest = match &outcome {
+        Outcome::Kept(reason) => Some(reason.earliest(policy)),
+        Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => {
+            Some(Earliest::At(proof.quiet_since().plus(proof.threshold())))
+        }
+        Outcome::Terminated { .. }
+        | Outcome::StillRunning(_)
+        | Outcome::Changed(_)
+        | Outcome::Forbidden { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Unparsed { .. }
+        | Outcome::NotReached => None,
+    };
+    let unknowns = signals
+        .unknowns()
+        .into_iter()
+        .map(|(name, why)| (name, why.to_string()))
+        .collect();
+    let said = if outcome == Outcome::NotReached {
+        Said::default()
+    } else {
+        Said::of(&signals, policy)
+    };
+    ClusterLine {
+        id: signals.cluster.id,
+        name: signals.cluster.name,
+        outcome,
+        earliest,
+        said,
+        unknowns,
+    }
+}
+
+/// The line of an item of the list that could not be read.
+pub(super) fn unparsed(id: Option<String>, why: String) -> ClusterLine {
+    ClusterLine {
+        id: ClusterId::new(id.unwrap_or_else(|| "(no id)".to_owned())),
+        name: String::new(),
+        outcome: Outcome::Unparsed { clause: why },
+        earliest: None,
+        said: Said::default(),
+        unknowns: Vec::new(),
+    }
+}
+
+/// The sentence of the failure that an outcome is, if it is one.
+pub(super) fn termination_failure(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::StillRunning(_) => {
+            Some("its termination was accepted, yet it still shows RUNNING".to_owned())
+        }
+        Outcome::Forbidden { clause } => Some(format!("its termination was forbidden: {clause}")),
+        Outcome::Failed { clause } => Some(format!("its termination failed: {clause}")),
+        Outcome::Kept(_)
+        | Outcome::WouldTerminate(_)
+        | Outcome::Terminated { .. }
+        | Outcome::Changed(_)
+        | Outcome::Deferred { .. }
+        | Outcome::Unparsed { .. }
+        | Outcome::NotReached => None,
+    }
+}
+
+/// What is missing in the workspace as a whole, and what to grant.
+pub(super) fn notes(
+    judged: &[&Judged],
+    missing_right: Option<&Why>,
+    policy: &Policy,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(why) = missing_right {
+        notes.push(format!("nothing can be terminated here: {why}"));
+    }
+    let without_witness = judged
+        .iter()
+        .filter(|one| matches!(&one.outcome, Some(Outcome::Kept(reason)) if lacks_witness(reason)))
+        .count();
+    if without_witness > 0 {
+        notes.push(format!(
+            "{without_witness} clusters have no witness that could prove them idle; {}",
+            what_to_grant(policy)
+        ));
+    }
+    for (signal, counts) in unknown_witnesses(judged) {
+        for (why, count) in counts {
+            notes.push(format!("{signal} unknown for {count} clusters: {why}"));
+        }
+    }
+    notes
+}
+
+fn lacks_witness(reason: &KeepReason) -> bool {
+    matches!(
+        reason,
+        KeepReason::NoWitness | KeepReason::EvidenceTooWeak { .. }
+    )
+}
+
+fn what_to_grant(policy: &Policy) -> String {
+    let spark = if policy.spark_witness {
+        "grant the Spark principal CAN_ATTACH_TO on them"
+    } else {
+        "name a principal in `[witness.spark]`"
+    };
+    let nodes = if policy.nodes_witness {
+        "grant the service principal Monitoring Reader on the subscription and give the workspace's `resource_id`"
+    } else {
+        "set `enabled = true` in `[witness.nodes]`"
+    };
+    format!(
+        "{spark}, and {nodes}: with both witnesses an idle cluster is terminated after {}",
+        Span(policy.idle_after)
+    )
+}
+
+/// The witnesses that were asked in vain, with each reason and how often.
+fn unknown_witnesses(judged: &[&Judged]) -> BTreeMap<&'static str, BTreeMap<String, usize>> {
+    let mut found: BTreeMap<&'static str, BTreeMap<String, usize>> = BTreeMap::new();
+    for one in judged {
+        let Signals {
+            spark,
+            streaming,
+            driver_node,
+            all_nodes,
+            ..
+        } = &one.signals;
+        let nodes = driver_node.why().or(all_nodes.why());
+        let streaming = match spark {
+            // Without Spark there is no streaming page either: one note is enough.
+            Signal::Unknown(_) => None,
+            Signal::Known(_) | Signal::NotAsked => streaming.why(),
+        };
+        let whys = [
+            ("spark", spark.why()),
+            ("streaming", streaming),
+            ("nodes", nodes),
+        ];
+        for (name, why) in whys {
+            if let Some(why) = why {
+                let count = found.entry(name).or_default().entry(why.to_string());
+                *count.or_default() += 1;
+            }
+        }
+    }
+    found
+}
