@@ -64,6 +64,7 @@
 mod connection;
 mod delivery;
 mod encode;
+pub mod estate;
 mod fault;
 mod hook;
 pub mod host;
