@@ -5,6 +5,7 @@
 //! that the policy does not list.
 
 mod progress;
+mod telling;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
 pub use self::progress::Progress;
+pub use self::telling::PrintedReport;
 
 /// Terminates idle Azure Databricks clusters, never a working one.
 #[derive(Debug, Parser)]

@@ -8,6 +8,7 @@
 
 mod invocation;
 mod response;
+mod telling;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -29,6 +30,7 @@ use crate::escape::Shown;
 
 pub use self::invocation::{Invocation, InvocationError, InvocationId};
 pub use self::response::InvocationResponse;
+pub use self::telling::LogReport;
 
 /// The folder of `function.json`, and so the path that the host posts to.
 pub const FUNCTION_ROUTE: &str = "/TerminateClusters";

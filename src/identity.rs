@@ -35,6 +35,17 @@ pub enum Audience {
     Arm,
 }
 
+impl Audience {
+    /// As people know the service.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Databricks => "Azure Databricks",
+            Self::Arm => "Azure Resource Manager",
+        }
+    }
+}
+
 /// An access token.
 #[derive(Clone)]
 pub struct Token(Arc<SecretString>);

@@ -24,5 +24,6 @@ pub mod spark;
 pub mod sweep;
 pub mod timestamp;
 pub mod transport;
+pub mod wiring;
 pub mod witness;
 pub mod workspace;

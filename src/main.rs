@@ -7,14 +7,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use terminate_clusters::cli::{AllowedSweep, Cli, Command, Exit, Progress, SweepCommand};
-use terminate_clusters::host::{self, InvocationContext, SweepFn, SweepOutcome};
+use terminate_clusters::cli::{
+    AllowedSweep, Cli, Command, Exit, PrintedReport, Progress, SweepCommand,
+};
+use terminate_clusters::clock::{Clock, SystemClock};
+use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
 use terminate_clusters::logging::{self, Output};
+use terminate_clusters::report::Closing;
 use terminate_clusters::settings::{self, Environment, Settings, SettingsError};
+use terminate_clusters::sweep::{ReportSink, Scope, SweepRequest};
 use terminate_clusters::timestamp::Timestamp;
+use terminate_clusters::wiring::{self, WiringError};
+use tokio::time::Instant;
 
 const LOCAL_SETTINGS: &str = "local.settings.json";
 
@@ -58,11 +64,11 @@ fn serve() -> Exit {
 /// invocation, where an operator looks, and not the start of the process.
 fn sweep_on_invocation(environment: Environment) -> SweepFn {
     let environment = Arc::new(environment);
-    Arc::new(move |context| {
+    Arc::new(move |_| {
         let environment = Arc::clone(&environment);
         Box::pin(async move {
             match read_settings(&environment) {
-                Ok(settings) => run_invoked_sweep(&settings, &context),
+                Ok(settings) => run_invoked_sweep(&settings).await,
                 Err(error) => SweepOutcome {
                     failed: true,
                     summary: error.mistakes().iter().map(ToString::to_string).collect(),
@@ -72,11 +78,32 @@ fn sweep_on_invocation(environment: Environment) -> SweepFn {
     })
 }
 
-fn run_invoked_sweep(settings: &Settings, _context: &InvocationContext) -> SweepOutcome {
-    SweepOutcome {
-        failed: !settings.workspaces.is_empty(),
-        summary: vec!["workspaces cannot be swept by this build".to_owned()],
+async fn run_invoked_sweep(settings: &Settings) -> SweepOutcome {
+    let request = SweepRequest {
+        mode: settings.mode,
+        scope: Scope::All,
+        deadline: Instant::now() + settings.invocation_deadline(),
+    };
+    match run_sweep(settings, &request, &mut LogReport).await {
+        Ok(closing) => SweepOutcome {
+            failed: closing.failed(),
+            summary: vec![closing.summary()],
+        },
+        Err(error) => SweepOutcome {
+            failed: true,
+            summary: vec![error.to_string()],
+        },
     }
+}
+
+async fn run_sweep(
+    settings: &Settings,
+    request: &SweepRequest,
+    sink: &mut dyn ReportSink,
+) -> Result<Closing, WiringError> {
+    let transport = wiring::transport(settings)?;
+    let sweep = wiring::sweep(settings, transport)?;
+    Ok(sweep.run(request, sink).await)
 }
 
 /// Sweeps once for a person or a script.
@@ -91,18 +118,35 @@ fn sweep(command: &SweepCommand) -> Exit {
         Err(error) => return refuse(error.mistakes()),
     };
     match command.within(&settings) {
-        Ok(allowed) => run_asked_sweep(&settings, &allowed, Progress::to_stderr()),
+        Ok(allowed) => run_asked_sweep(&settings, &allowed),
         Err(problems) => refuse(problems),
     }
 }
 
-fn run_asked_sweep(_settings: &Settings, allowed: &AllowedSweep, progress: Progress) -> Exit {
-    progress.tell("nothing to do");
-    if allowed.workspaces.is_empty() {
-        return Exit::AllSeen;
+fn run_asked_sweep(settings: &Settings, allowed: &AllowedSweep) -> Exit {
+    let names = allowed
+        .workspaces
+        .iter()
+        .map(|workspace| workspace.name.clone());
+    let scope = Scope::Only(names.collect());
+    let mut sink = PrintedReport::new(allowed.json, Progress::to_stderr());
+    let swept = on_runtime(async {
+        let request = SweepRequest {
+            mode: allowed.mode,
+            scope,
+            deadline: Instant::now() + settings.limits.sweep_deadline,
+        };
+        Ok(run_sweep(settings, &request, &mut sink).await)
+    });
+    match swept {
+        Ok(Ok(closing)) if closing.failed() => Exit::Failure,
+        Ok(Ok(_)) => Exit::AllSeen,
+        Ok(Err(error)) => refuse([error]),
+        Err(error) => {
+            tracing::error!("Could not start: {error}");
+            Exit::Failure
+        }
     }
-    refuse(["workspaces cannot be swept by this build"]);
-    Exit::Failure
 }
 
 /// The environment, then the `Values` of `local.settings.json`, if there is one.
@@ -156,7 +200,5 @@ fn refuse(problems: impl IntoIterator<Item = impl std::fmt::Display>) -> Exit {
 }
 
 fn wall_clock() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since_epoch.map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    SystemClock.now()
 }

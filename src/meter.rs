@@ -78,6 +78,12 @@ impl StageCounts {
         }
     }
 
+    /// What one stage sent.
+    #[must_use]
+    pub fn of(&self, stage: Stage) -> StageCount {
+        self.0.get(stage as usize).copied().unwrap_or_default()
+    }
+
     /// All requests.
     #[must_use]
     pub fn requests(&self) -> u64 {

@@ -16,7 +16,6 @@ mod local_file;
 mod mistakes;
 mod names;
 pub(crate) mod nearest;
-mod outside;
 mod policy_document;
 mod reference;
 mod table;
@@ -33,6 +32,8 @@ use url::Url;
 use self::document::Document;
 use self::mistakes::Mistakes;
 use self::table::{Node, Reading, Source, TableReader};
+use crate::cloud::Cloud;
+use crate::identity::{PrincipalSecrets, SecretName};
 use crate::logging;
 use crate::policy::{Mode, Policy};
 
@@ -47,7 +48,6 @@ pub use self::names::{
     FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL, LOG, MODE,
     PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID_SECRET,
 };
-pub use self::outside::SecretName;
 pub use self::reference::{reference, reference_markdown};
 pub use self::tables::{TABLES, TableReference};
 pub use self::workspaces::WorkspaceSettings;
@@ -57,14 +57,6 @@ pub(crate) use self::workspaces::parse_mode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloudName {
     Public,
-}
-
-/// The secrets that make up the service principal, by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretNames {
-    pub tenant_id: SecretName,
-    pub client_id: SecretName,
-    pub client_secret: SecretName,
 }
 
 /// How App Service hands out tokens of the managed identity.
@@ -83,7 +75,7 @@ pub struct Settings {
     pub mode: Mode,
     pub cloud: CloudName,
     pub key_vault_url: Url,
-    pub secrets: SecretNames,
+    pub secrets: PrincipalSecrets,
     pub policy: Policy,
     /// In the order of the document; may be empty.
     pub workspaces: Vec<WorkspaceSettings>,
@@ -102,7 +94,7 @@ pub struct Settings {
 struct AppSettings {
     mode: Mode,
     key_vault_url: Option<Url>,
-    secrets: Option<SecretNames>,
+    secrets: Option<PrincipalSecrets>,
     managed_identity: Option<ManagedIdentity>,
 }
 
@@ -212,7 +204,7 @@ fn read_app_settings(environment: &Environment, mistakes: &mut Mistakes) -> AppS
     let key_vault_url = required(
         environment,
         &KEY_VAULT_URL,
-        outside::key_vault_url,
+        |text| Cloud::public().key_vault_url(text),
         mistakes,
     );
     let mut secret = |setting| required(environment, setting, SecretName::parse, mistakes);
@@ -220,7 +212,7 @@ fn read_app_settings(environment: &Environment, mistakes: &mut Mistakes) -> AppS
     let client_id = secret(&CLIENT_ID_SECRET);
     let client_secret = secret(&CLIENT_SECRET_SECRET);
     let secrets = tenant_id.zip(client_id).zip(client_secret).map(
-        |((tenant_id, client_id), client_secret)| SecretNames {
+        |((tenant_id, client_id), client_secret)| PrincipalSecrets {
             tenant_id,
             client_id,
             client_secret,

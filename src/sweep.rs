@@ -102,10 +102,10 @@ impl Sweep {
         } else {
             let rules = self.rules();
             let parallel = self.limits.parallel_workspaces.max(1);
-            let visits = stream::iter(&workspaces).map(|workspace| {
-                let clients = self.clients(workspace, &tokens, request.deadline);
-                let rules = &rules;
-                async move { workspace::sweep(workspace, &clients, rules).await }
+            let visits = stream::iter(workspaces).map(|workspace| {
+                let clients = self.clients(&workspace, &tokens, request.deadline);
+                let rules = rules.clone();
+                async move { workspace::sweep(&workspace, &clients, &rules).await }
             });
             let mut reports = visits.buffer_unordered(parallel);
             while let Some(report) = reports.next().await {

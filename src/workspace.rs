@@ -279,9 +279,10 @@ impl Visit<'_> {
                 }
             }
         }
+        let action = &action;
         let read_back = sent
             .into_iter()
-            .map(async |(id, one)| (id, action.read_back(one).await));
+            .map(|(id, one)| async move { (id, action.read_back(one).await) });
         let mut failures = Vec::new();
         for (id, outcome) in futures_util::future::join_all(read_back).await {
             if let Some(sentence) = lines::termination_failure(&outcome) {

@@ -22,6 +22,15 @@ pub enum ActivitySign {
     LastActivityTime,
 }
 
+impl ActivitySign {
+    fn clause(self) -> &'static str {
+        match self {
+            Self::RunEnded => "a job run on it ended",
+            Self::LastActivityTime => "the platform saw activity",
+        }
+    }
+}
+
 /// A signal without which nothing is terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequiredSignal {
@@ -179,6 +188,10 @@ impl KeepReason {
 
     /// One clause for people, everything from outside escaped.
     #[must_use]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per reason, and nothing else: shorter only by hiding some"
+    )]
     pub fn clause(&self) -> String {
         match self {
             Self::NotAllPurpose { source } => {
@@ -202,10 +215,7 @@ impl KeepReason {
                 Shown::name(value)
             ),
             Self::ActiveRun { run } => format!("{} is active on it", Shown::text(run)),
-            Self::RecentActivity { sign, at } => match sign {
-                ActivitySign::RunEnded => format!("a job run on it ended at {at}"),
-                ActivitySign::LastActivityTime => format!("the platform saw activity at {at}"),
-            },
+            Self::RecentActivity { sign, at } => format!("{} at {at}", sign.clause()),
             Self::StartedRecently { at } => format!("it started at {at}"),
             Self::CommandRunning { thread } => {
                 format!("a command is running in thread {}", Shown::name(thread))
@@ -222,14 +232,14 @@ impl KeepReason {
             Self::NodesBusy {
                 cores,
                 network_bytes_per_minute,
-            } => {
-                let megabytes = network_bytes_per_minute / 1e6;
-                format!("a machine is busy: {cores:.2} cores, {megabytes:.1} MB/min of network")
+            } => format!(
+                "a machine is busy: {}",
+                load_clause(*cores, *network_bytes_per_minute)
+            ),
+            Self::RequiredUnknown { signal, why } => {
+                let why = why.as_ref().map(|why| format!(": {why}"));
+                format!("{} unknown{}", signal.as_str(), why.unwrap_or_default())
             }
-            Self::RequiredUnknown { signal, why } => match why {
-                Some(why) => format!("{} unknown: {why}", signal.as_str()),
-                None => format!("{} unknown", signal.as_str()),
-            },
             Self::NoWitness => "no witness can say that it is quiet".to_owned(),
             Self::EvidenceTooWeak { weakness, .. } => weakness.clause().to_owned(),
             Self::PlatformSawActivity {
@@ -288,6 +298,12 @@ pub enum Earliest {
     At(Timestamp),
     /// Not as things are; a clause that reads after "never: ".
     Never(&'static str),
+}
+
+/// A machine's load as people read it.
+pub(crate) fn load_clause(cores: f64, network_bytes_per_minute: f64) -> String {
+    let megabytes = network_bytes_per_minute / 1e6;
+    format!("{cores:.2} cores, {megabytes:.1} MB/min of network")
 }
 
 fn work_clause(work: &SparkWork) -> String {

@@ -3,7 +3,7 @@
 //!
 //! Pure. Text from outside is escaped here.
 
-use crate::decision::Question;
+use crate::decision::{Question, load_clause};
 use crate::escape::Shown;
 use crate::policy::Policy;
 use crate::signals::{NodesView, Signal, Signals, SparkView, StreamingView};
@@ -72,8 +72,8 @@ fn nodes_clause(view: &NodesView, which: &str) -> String {
             cores,
             network_bytes_per_minute,
         } => {
-            let megabytes = network_bytes_per_minute / 1e6;
-            format!("busy ({which}): {cores:.2} cores, {megabytes:.1} MB/min")
+            let load = load_clause(*cores, *network_bytes_per_minute);
+            format!("busy ({which}): {load}")
         }
         NodesView::QuietSince(since) => format!("quiet ({which}) since {since}"),
     }

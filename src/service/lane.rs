@@ -150,9 +150,6 @@ mod tests {
             requests,
             time: Duration::from_millis(millis),
         };
-        assert_eq!(
-            counted,
-            [("clusters", count(1, 1)), ("runs", count(2, 12))]
-        );
+        assert_eq!(counted, [("clusters", count(1, 1)), ("runs", count(2, 12))]);
     }
 }

@@ -22,6 +22,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     pub request_attempts: u32,
     pub retry_budget: Duration,
+    pub retry_first_wait: Duration,
+    pub retry_longest_wait: Duration,
     /// Per workspace.
     pub requests_per_second: u32,
     /// Per workspace.
@@ -62,6 +64,18 @@ const RETRY_BUDGET: Key = wait(
     "60s",
     HOUR,
     "longest time for one request with all its repetitions",
+);
+const RETRY_FIRST_WAIT: Key = wait(
+    "retry_first_wait",
+    "500ms",
+    MINUTE,
+    "wait before a request is repeated for the first time; it doubles from there",
+);
+const RETRY_LONGEST_WAIT: Key = wait(
+    "retry_longest_wait",
+    "10s",
+    HOUR,
+    "longest wait that the doubling reaches",
 );
 const REQUESTS_PER_SECOND: Key = count(
     "requests_per_second",
@@ -142,6 +156,8 @@ pub(super) const KEYS: &[Key] = &[
     REQUEST_TIMEOUT,
     REQUEST_ATTEMPTS,
     RETRY_BUDGET,
+    RETRY_FIRST_WAIT,
+    RETRY_LONGEST_WAIT,
     REQUESTS_PER_SECOND,
     REQUEST_BURST,
     PARALLEL_REQUESTS_PER_WORKSPACE,
@@ -163,6 +179,8 @@ pub(super) fn read(table: &mut TableReader<'_>) -> Limits {
         request_timeout: table.duration(&REQUEST_TIMEOUT),
         request_attempts: table.count(&REQUEST_ATTEMPTS),
         retry_budget: table.duration(&RETRY_BUDGET),
+        retry_first_wait: table.duration(&RETRY_FIRST_WAIT),
+        retry_longest_wait: table.duration(&RETRY_LONGEST_WAIT),
         requests_per_second: table.count(&REQUESTS_PER_SECOND),
         request_burst: table.count(&REQUEST_BURST),
         parallel_requests_per_workspace: table.count(&PARALLEL_REQUESTS_PER_WORKSPACE),

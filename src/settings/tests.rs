@@ -33,7 +33,7 @@ fn an_empty_policy_has_every_default_and_terminates_nothing() {
     assert_eq!(settings.policy, policy);
     assert_eq!(settings.limits, default_limits());
     assert!(settings.managed_identity.is_none());
-    assert_eq!(settings.secrets.client_id.name, "id");
+    assert_eq!(settings.secrets.client_id.name(), "id");
 }
 
 #[test]
@@ -610,6 +610,8 @@ fn default_limits() -> Limits {
         request_timeout: seconds(30),
         request_attempts: 4,
         retry_budget: seconds(60),
+        retry_first_wait: Duration::from_millis(500),
+        retry_longest_wait: seconds(10),
         requests_per_second: 5,
         request_burst: 10,
         parallel_requests_per_workspace: 4,

@@ -9,10 +9,10 @@ use super::document::Document;
 use super::environment::Environment;
 use super::key::{Key, Kind};
 use super::mistakes::Mistakes;
-use super::outside;
 use super::table::{Reading, Source, TableReader};
 use super::tables;
 use super::values::{self, SHOWN_CHARS};
+use crate::cloud::Cloud;
 use crate::escape::Shown;
 use crate::policy::Mode;
 
@@ -99,7 +99,8 @@ fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceS
     let name = table.required_text(&NAME);
     let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
     let url = table.required_text(&URL);
-    let url = url.and_then(|url| table.parsed(&URL, &url, outside::workspace_url));
+    let url =
+        url.and_then(|url| table.parsed(&URL, &url, |text| Cloud::public().workspace_url(text)));
     let resource_id = table.text(&RESOURCE_ID);
     let resource_id =
         resource_id.and_then(|id| table.parsed(&RESOURCE_ID, &id, values::parse_resource_id));

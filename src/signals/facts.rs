@@ -167,7 +167,10 @@ impl WorkspaceFacts {
             .await
     }
 
-    pub(super) async fn managed_group(&self, monitor: &AzureMonitor) -> &Asked<ManagedResourceGroup> {
+    pub(super) async fn managed_group(
+        &self,
+        monitor: &AzureMonitor,
+    ) -> &Asked<ManagedResourceGroup> {
         self.managed_group
             .get_or_init(|| async {
                 let Some(resource_id) = &self.resource_id else {

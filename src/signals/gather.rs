@@ -203,7 +203,7 @@ impl Gatherer {
         }
         let driver = match &reading.signals.driver_node {
             Signal::NotAsked => self.ask_node(cluster.driver.as_ref(), true, reading).await,
-            asked => asked.clone(),
+            asked @ (Signal::Known(_) | Signal::Unknown(_)) => asked.clone(),
         };
         let mut views = vec![driver];
         for executor in &cluster.executors {
@@ -213,13 +213,14 @@ impl Gatherer {
             views.push(self.ask_node(Some(executor), false, reading).await);
         }
         let asked_every_machine = views.len() == cluster.executors.len() + 1;
-        match nodes::combine(views) {
-            Signal::Known(NodesView::QuietSince(_)) if !asked_every_machine => {
-                Signal::unknown("not every machine was asked")
-            }
-            Signal::Known(NodesView::QuietSince(since)) => self.since_scaling(since, reading).await,
-            view => view,
+        let view = nodes::combine(views);
+        let Signal::Known(NodesView::QuietSince(since)) = view else {
+            return view;
+        };
+        if !asked_every_machine {
+            return Signal::unknown("not every machine was asked");
         }
+        self.since_scaling(since, reading).await
     }
 
     /// Machines that came or went make the others' silence say less.

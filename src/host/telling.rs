@@ -1,0 +1,98 @@
+//! The report as the host's log shows it: one line per cluster with fields to
+//! query, notes and failures, and the totals.
+//!
+//! Written before the invocation is answered, because the host reads neither body
+//! nor `Logs` of a failed one.
+
+use crate::escape::Shown;
+use crate::report::text::{clause, earliest_words};
+use crate::report::{Closing, ClusterLine, Failure, Outcome, WorkspaceReport};
+use crate::sweep::ReportSink;
+
+/// Writes the report to the log as it comes.
+#[derive(Debug, Default)]
+pub struct LogReport;
+
+impl ReportSink for LogReport {
+    fn begin(&mut self, workspaces: usize) {
+        tracing::info!(workspaces, "Sweeping {workspaces} workspaces");
+    }
+
+    fn workspace(&mut self, report: &WorkspaceReport) {
+        for line in &report.lines {
+            cluster(report, line);
+        }
+        let workspace = Shown::name(&report.name);
+        for note in &report.notes {
+            let note = Shown::new(note, 1000);
+            tracing::warn!(%workspace, "Workspace `{workspace}`: {note}");
+        }
+        for failed in &report.failures {
+            failure(failed);
+        }
+        tracing::info!(
+            %workspace,
+            mode = report.mode.as_str(),
+            seen = report.seen,
+            clusters = report.lines.len(),
+            failures = report.failures.len(),
+            requests = report.stages.requests(),
+            elapsed_ms = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "Swept workspace `{workspace}`"
+        );
+    }
+
+    fn closing(&mut self, closing: &Closing) {
+        for failed in &closing.failures {
+            failure(failed);
+        }
+        let totals = crate::report::json::closing(closing);
+        tracing::info!("Swept: {} {totals}", closing.summary());
+    }
+}
+
+fn cluster(report: &WorkspaceReport, line: &ClusterLine) {
+    let workspace = Shown::name(&report.name);
+    let name = Shown::name(&line.name);
+    let id = Shown::name(line.id.as_str());
+    let earliest = line.earliest.map(earliest_words).unwrap_or_default();
+    let unknowns: Vec<String> = line
+        .unknowns
+        .iter()
+        .map(|(signal, why)| format!("{signal}: {}", Shown::text(why)))
+        .collect();
+    tracing::info!(
+        %workspace,
+        cluster.id = %id,
+        cluster.name = %name,
+        outcome = line.outcome.as_str(),
+        reason = line.outcome.reason(),
+        earliest,
+        spark = line.said.spark,
+        streaming = line.said.streaming,
+        nodes = line.said.nodes,
+        unknowns = unknowns.join("; "),
+        "{} `{name}` ({id}): {}",
+        past_tense(&line.outcome),
+        clause(&line.outcome),
+    );
+}
+
+fn failure(failure: &Failure) {
+    tracing::error!(kind = failure.kind.as_str(), "Failure: {failure}");
+}
+
+fn past_tense(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Kept(_) => "Kept",
+        Outcome::WouldTerminate(_) => "Would terminate",
+        Outcome::Terminated { .. } => "Terminated",
+        Outcome::StillRunning(_) => "Told to terminate, but still running:",
+        Outcome::Changed(_) => "Spared, because it changed,",
+        Outcome::Forbidden { .. } => "Was forbidden to terminate",
+        Outcome::Deferred { .. } => "Deferred",
+        Outcome::Failed { .. } => "Failed to terminate",
+        Outcome::Unparsed { .. } => "Could not read",
+        Outcome::NotReached => "Did not reach",
+    }
+}

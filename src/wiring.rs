@@ -1,0 +1,134 @@
+//! Turns settings into the parts of one sweep: transport, vault, identity,
+//! policy, workspaces.
+//!
+//! The only place where settings and the stages meet. It sends nothing; what it
+//! makes is built anew for every sweep, so that no secret or token outlives one.
+//! The transport alone is kept, because its connections are worth keeping.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::action::ActionLimits;
+use crate::clock::{Clock, SystemClock};
+use crate::cloud::Cloud;
+use crate::identity::{Identity, SecretError};
+use crate::key_vault::{KeyVault, VaultLogin};
+use crate::settings::{Limits, Settings, WorkspaceSettings};
+use crate::sweep::{Sweep, SweepLimits};
+use crate::transport::{
+    Gate, HttpsTransport, ManagedIdentityEndpoint, Network, NetworkLimits, Transport,
+};
+use crate::workspace::Workspace;
+
+/// Why a sweep could not be put together.
+#[derive(Debug, Error)]
+pub enum WiringError {
+    #[error("IDENTITY_ENDPOINT {0}")]
+    ManagedIdentity(String),
+    #[error("the key vault cannot be used: {0}")]
+    KeyVault(#[from] SecretError),
+}
+
+/// The real way out, for these settings.
+///
+/// # Errors
+///
+/// A managed identity endpoint that is not near.
+pub fn transport(settings: &Settings) -> Result<Arc<dyn Transport>, WiringError> {
+    let endpoint = settings
+        .managed_identity
+        .as_ref()
+        .map(|identity| ManagedIdentityEndpoint::parse(identity.endpoint.as_str()))
+        .transpose()
+        .map_err(WiringError::ManagedIdentity)?;
+    let gate = Gate::new(Cloud::public(), endpoint);
+    let limits = network_limits(&settings.limits);
+    let roots = settings.ssl_cert_file.clone();
+    Ok(Arc::new(HttpsTransport::new(gate, limits, roots)))
+}
+
+/// A sweep of the real cloud, over `transport`.
+///
+/// # Errors
+///
+/// A vault that the SDK refuses to talk to.
+pub fn sweep(settings: &Settings, transport: Arc<dyn Transport>) -> Result<Sweep, WiringError> {
+    let has_identity = settings.managed_identity.is_some();
+    let login = VaultLogin::for_environment(has_identity, has_identity);
+    sweep_over(settings, transport, Arc::new(SystemClock), &login)
+}
+
+/// A sweep over any transport, by any clock; simulations bring their own.
+///
+/// # Errors
+///
+/// A vault that the SDK refuses to talk to.
+pub fn sweep_over(
+    settings: &Settings,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    login: &VaultLogin,
+) -> Result<Sweep, WiringError> {
+    let limits = network_limits(&settings.limits);
+    let network = Network::new(Cloud::public(), transport, clock, limits);
+    let vault = KeyVault::new(network.clone(), &settings.key_vault_url, login)?;
+    let identity = Identity::new(network.clone(), Arc::new(vault), settings.secrets.clone());
+    Ok(Sweep {
+        network,
+        identity,
+        mode: settings.mode,
+        policy: Arc::new(settings.policy.clone()),
+        workspaces: settings.workspaces.iter().map(workspace).collect(),
+        limits: sweep_limits(&settings.limits),
+    })
+}
+
+fn workspace(settings: &WorkspaceSettings) -> Workspace {
+    let WorkspaceSettings {
+        name,
+        url,
+        resource_id,
+        mode,
+        sees_all_runs,
+    } = settings.clone();
+    Workspace {
+        name,
+        url,
+        resource_id,
+        mode,
+        sees_all_runs,
+    }
+}
+
+fn sweep_limits(limits: &Limits) -> SweepLimits {
+    SweepLimits {
+        action: ActionLimits {
+            runs_age: limits.second_look_runs_age,
+            read_back_for: limits.read_back_for,
+            read_back_every: limits.read_back_every,
+        },
+        runs_page_cap: whole(limits.runs_page_cap),
+        parallel_workspaces: whole(limits.parallel_workspaces),
+    }
+}
+
+fn network_limits(limits: &Limits) -> NetworkLimits {
+    NetworkLimits {
+        connect_timeout: limits.connect_timeout,
+        request_timeout: limits.request_timeout,
+        token_timeout: limits.token_timeout,
+        attempts: limits.request_attempts,
+        retry_budget: limits.retry_budget,
+        retry_first_wait: limits.retry_first_wait,
+        retry_longest_wait: limits.retry_longest_wait,
+        requests_per_second: limits.requests_per_second,
+        burst: limits.request_burst,
+        parallel_per_workspace: whole(limits.parallel_requests_per_workspace),
+        parallel_overall: whole(limits.parallel_requests),
+    }
+}
+
+fn whole(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
