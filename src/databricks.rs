@@ -126,11 +126,16 @@ impl Databricks {
     ///
     /// 403 when the principal may not: the smallest right is `CAN_RESTART`.
     pub async fn terminate_cluster(&self, permit: Permit, second: Proof) -> Result<(), CallError> {
-        let id = permit.redeem(&second);
+        const VERB: &str = "terminate cluster";
+        const PATH: &str = "api/2.1/clusters/delete";
+        let Some(id) = permit.redeem(&second) else {
+            let why = "the second look was at another cluster".to_owned();
+            return Err(self.unusable(VERB, PATH, why));
+        };
         let call = Call {
-            verb: "terminate cluster",
+            verb: VERB,
             stage: Stage::Action,
-            path: "api/2.1/clusters/delete",
+            path: PATH,
             query: &[],
             body: Some(serde_json::json!({ "cluster_id": id.as_str() })),
             body_cap: ONE_CAP,

@@ -165,20 +165,23 @@ impl<'a> Look<'a> {
     }
 
     /// The value of a signal, `None` when it is unknown or switched off; `Err`
-    /// when it is yet to be asked for.
+    /// when it is yet to be asked for. What is switched off is not heard even if
+    /// it has a value: its answer would make a difference that no look asks for.
     fn read<T>(
         &self,
         signal: &'a Signal<T>,
         question: Question,
     ) -> Result<Option<&'a T>, Question> {
+        if !question.is_allowed(self.policy) {
+            return Ok(None);
+        }
         match signal {
             Signal::Known(value) => Ok(Some(value)),
             Signal::Unknown(_) => Ok(None),
-            Signal::NotAsked if question.is_allowed(self.policy) => Err(question),
-            Signal::NotAsked => Ok(None),
+            Signal::NotAsked => Err(question),
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

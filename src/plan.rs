@@ -1,7 +1,7 @@
 //! Plans one workspace's terminations: decisions, mode and caps in, a queue with
 //! a number of slots out.
 //!
-//! The longest idle comes first. A [`Permit`] is handed out per termination and
+//! The longest idle comes first, by the last sign of life. A [`Permit`] is handed out per termination and
 //! can be made only here, and only in terminate mode; `databricks` takes one for
 //! every `clusters/delete`. Pure: no I/O and no clock.
 
@@ -109,12 +109,12 @@ impl Permit {
         &self.proof
     }
 
-    /// Spends the permit. The cluster that may be terminated, which is the one
-    /// that both looks have judged.
+    /// Spends the permit for the cluster that both looks have judged. `None`, and
+    /// the permit is lost, if the second proof is of another one.
     #[must_use]
-    pub fn redeem(self, second: &Proof) -> ClusterId {
-        debug_assert_eq!(self.proof.cluster(), second.cluster());
-        self.proof.cluster().clone()
+    pub fn redeem(self, second: &Proof) -> Option<ClusterId> {
+        let both = self.proof.cluster() == second.cluster();
+        both.then(|| self.proof.cluster().clone())
     }
 }
 
@@ -134,7 +134,7 @@ impl Plan {
     #[must_use]
     pub fn new(mut proofs: Vec<Proof>, mode: Mode, caps: Caps, allowance: &Allowance) -> Self {
         proofs.sort_by(|one, other| {
-            let by_age = one.quiet_since().cmp(&other.quiet_since());
+            let by_age = one.last_sign().cmp(&other.last_sign());
             by_age.then_with(|| one.cluster().cmp(other.cluster()))
         });
         let half = u32::try_from(caps.running.div_ceil(2)).unwrap_or(u32::MAX);

@@ -120,8 +120,11 @@ pub enum NodesView {
         /// Bytes per minute of network, in and out, of that bucket.
         network_bytes_per_minute: f64,
     },
-    /// No VM is busy, since this instant.
+    /// No VM is busy since this instant, at which one was, or may have been.
     QuietSince(Timestamp),
+    /// No VM was busy in all the time that was looked at, which began here: how
+    /// much longer they have been quiet is not known.
+    QuietThroughout(Timestamp),
 }
 
 /// What is known of a cluster's machines from `list-node-types`.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::proof::Evidence;
+use super::quiet::threshold;
 use super::rules::contradiction_window;
 use crate::policy::Policy;
 use crate::signals::{Signals, SparkWorkKind, StreamingView};
@@ -12,7 +14,7 @@ use crate::signals::{Signals, SparkWorkKind, StreamingView};
 /// one for nodes alone; a day at least where a job may contradict the machines.
 #[must_use]
 pub fn longest_wait(signals: &Signals, policy: &Policy) -> Duration {
-    let spark = signals.spark.known();
+    let spark = signals.spark.known().filter(|_| policy.spark_witness);
     let no_stream = match signals.streaming.known() {
         Some(StreamingView::NoneActive | StreamingView::NeverAny) => true,
         Some(StreamingView::Active) | None => false,
@@ -21,9 +23,10 @@ pub fn longest_wait(signals: &Signals, policy: &Policy) -> Duration {
     if work.is_some_and(|work| work.kind == SparkWorkKind::Job) {
         return policy.idle_after.max(contradiction_window());
     }
-    if spark.is_some() && no_stream {
-        policy.idle_after
+    let evidence = if spark.is_some() && no_stream {
+        Evidence::Both
     } else {
-        policy.nodes_alone_threshold()
-    }
+        Evidence::NodesAlone
+    };
+    threshold(evidence, policy)
 }

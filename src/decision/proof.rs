@@ -53,6 +53,7 @@ pub struct Proof {
     cluster: ClusterId,
     spark_context: SparkContextId,
     quiet_since: Timestamp,
+    last_sign: Timestamp,
     evidence: Evidence,
     threshold: Duration,
     decided_at: Timestamp,
@@ -69,6 +70,7 @@ impl Proof {
             cluster,
             spark_context,
             quiet_since: quiet.since,
+            last_sign: quiet.last_sign,
             evidence: quiet.evidence,
             threshold: quiet.threshold,
             decided_at,
@@ -86,9 +88,17 @@ impl Proof {
         self.spark_context == *context
     }
 
+    /// Since when every witness of the evidence knows it to be quiet.
     #[must_use]
     pub fn quiet_since(&self) -> Timestamp {
         self.quiet_since
+    }
+
+    /// The latest sign of life that anyone knows of. It can lie before
+    /// `quiet_since`, because metrics are read only as far back as they must be.
+    #[must_use]
+    pub fn last_sign(&self) -> Timestamp {
+        self.last_sign
     }
 
     #[must_use]
@@ -136,6 +146,8 @@ impl Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quiet {
     pub since: Timestamp,
+    /// The latest sign of life; not later than `since`.
+    pub last_sign: Timestamp,
     pub evidence: Evidence,
     pub threshold: Duration,
 }

@@ -63,23 +63,23 @@ impl<'a> Look<'a> {
         Ok(spark.busy.is_none() && no_stream)
     }
 
-    /// Since when the nodes are quiet: beside Spark the driver's machine is
+    /// What the nodes say if they are quiet: beside Spark the driver's machine is
     /// enough, alone every machine must be known.
-    pub(super) fn nodes_quiet_since(&self) -> Result<Option<Timestamp>, Question> {
+    pub(super) fn quiet_nodes(&self) -> Result<Option<&'a NodesView>, Question> {
         let driver = self.driver_node()?;
         let view = if self.spark_says_quiet()? || driver.is_none() {
             driver
         } else {
             self.all_nodes()?
         };
-        Ok(view.and_then(|view| match view {
-            NodesView::Busy { .. } => None,
-            NodesView::QuietSince(since) => Some(*since),
+        Ok(view.filter(|view| match view {
+            NodesView::Busy { .. } => false,
+            NodesView::QuietSince(_) | NodesView::QuietThroughout(_) => true,
         }))
     }
 
     pub(super) fn evidence(&self) -> Result<Option<Evidence>, Question> {
-        let nodes = self.nodes_quiet_since()?.is_some();
+        let nodes = self.quiet_nodes()?.is_some();
         Ok(match (self.spark_says_quiet()?, nodes) {
             (true, true) => Some(Evidence::Both),
             (true, false) => Some(Evidence::SparkAlone),
@@ -96,17 +96,24 @@ impl<'a> Look<'a> {
         };
         let spark = self.spark()?;
         let ended = self.read(&self.signals.last_run_end, Question::CompletedRuns)?;
+        // Where the metrics begin is a bound of what is known, but no sign of life.
+        let (came_to_rest, known_from) = match self.quiet_nodes()? {
+            Some(NodesView::QuietSince(at)) => (Some(*at), None),
+            Some(NodesView::QuietThroughout(from)) => (None, Some(*from)),
+            Some(NodesView::Busy { .. }) | None => (None, None),
+        };
         let signs = [
             self.start()?,
             ended.copied().flatten(),
             spark.and_then(|spark| spark.last_completion),
             spark.and_then(|spark| spark.last_stream_batch),
-            self.nodes_quiet_since()?,
+            came_to_rest,
             self.last_activity(),
         ];
-        let latest = signs.into_iter().flatten().max();
-        Ok(latest.map(|since| Quiet {
-            since: since.min(self.now),
+        let last_sign = signs.into_iter().flatten().max();
+        Ok(last_sign.map(|last_sign| Quiet {
+            since: last_sign.max(known_from.unwrap_or(last_sign)).min(self.now),
+            last_sign: last_sign.min(self.now),
             evidence,
             threshold: threshold(evidence, self.policy),
         }))
@@ -119,7 +126,12 @@ impl<'a> Look<'a> {
         let gpu_runtime = cluster.spark_version.as_deref().is_none_or(is_gpu_runtime);
         let gpus = hardware.and_then(|hardware| hardware.has_gpus) != Some(false);
         let ran_a_job = self.spark()?.is_some_and(|spark| spark.ran_a_job);
-        let workers = cluster.num_workers.is_some_and(|workers| workers > 0) || cluster.autoscales;
+        // An autoscaling cluster tells no number; one that tells none at work is
+        // a single node for now.
+        let workers = match cluster.num_workers {
+            Some(workers) => workers > 0,
+            None => cluster.autoscales,
+        };
         Ok(if !workers {
             Some(Weakness::SingleNode)
         } else if gpus || gpu_runtime {
@@ -148,11 +160,13 @@ impl<'a> Look<'a> {
     }
 }
 
-fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
+/// How long the quiet must last. One witness is never enough sooner than both,
+/// whatever the policy says, so that losing one cannot hasten a termination.
+pub(super) fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
     match evidence {
         Evidence::Both => policy.idle_after,
-        Evidence::SparkAlone => policy.idle_after_one_witness,
-        Evidence::NodesAlone => policy.nodes_alone_threshold(),
+        Evidence::SparkAlone => policy.idle_after_one_witness.max(policy.idle_after),
+        Evidence::NodesAlone => policy.nodes_alone_threshold().max(policy.idle_after),
     }
 }
 

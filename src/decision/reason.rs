@@ -111,6 +111,7 @@ pub enum KeepReason {
     KeepUntilUnreadable {
         value: String,
     },
+    /// The run as its `Display` shows it, so escaped.
     ActiveRun {
         run: String,
     },
@@ -214,7 +215,8 @@ impl KeepReason {
                 "its tag `terminate-clusters-keep-until` is no date: {}",
                 Shown::name(value)
             ),
-            Self::ActiveRun { run } => format!("{} is active on it", Shown::text(run)),
+            // Escaped already by those who described it.
+            Self::ActiveRun { run } => format!("an active run names it: {run}"),
             Self::RecentActivity { sign, at } => format!("{} at {at}", sign.clause()),
             Self::StartedRecently { at } => format!("it started at {at}"),
             Self::CommandRunning { thread } => {

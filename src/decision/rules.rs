@@ -130,7 +130,9 @@ fn exempt(look: &Look<'_>) -> Reason {
         }));
     }
     for value in tag_values(look, KEEP_UNTIL_TAG) {
-        let Some(midnight) = Timestamp::parse_day(value) else {
+        // A sign before the year would make a date too, of long ago.
+        let unsigned = value.trim_start().starts_with(|c: char| c.is_ascii_digit());
+        let Some(midnight) = Timestamp::parse_day(value).filter(|_| unsigned) else {
             let value = value.to_owned();
             return Ok(Some(KeepReason::KeepUntilUnreadable { value }));
         };
@@ -172,11 +174,9 @@ fn started_recently(look: &Look<'_>) -> Reason {
 }
 
 fn command_running(look: &Look<'_>) -> Reason {
-    // The threads are read from the Spark application, so without it there is
-    // nothing to ask.
-    if look.spark()?.is_none() {
-        return Ok(None);
-    }
+    // The threads are read from the Spark application, so that is asked for first.
+    // It may have answered without making sense: its threads can still tell.
+    look.spark()?;
     let thread = look.read(&look.signals.command, Question::Commands)?;
     let thread = thread.cloned().flatten();
     Ok(thread.map(|thread| KeepReason::CommandRunning { thread }))
@@ -202,21 +202,18 @@ fn spark_busy(look: &Look<'_>) -> Reason {
 fn quiet_at(nodes: &NodesView, at: Timestamp) -> bool {
     match nodes {
         NodesView::Busy { .. } => false,
-        NodesView::QuietSince(since) => *since <= at,
+        NodesView::QuietSince(since) | NodesView::QuietThroughout(since) => *since <= at,
     }
 }
 
 fn streaming(look: &Look<'_>) -> Reason {
-    let Some(spark) = look.spark()? else {
-        return Ok(None);
-    };
+    let last_batch = look.spark()?.and_then(|spark| spark.last_stream_batch);
     match look.read(&look.signals.streaming, Question::Streaming)? {
         Some(StreamingView::Active) => Ok(Some(KeepReason::StreamActive)),
         Some(StreamingView::NoneActive | StreamingView::NeverAny) => Ok(None),
         None => {
-            let traces = spark
-                .last_stream_batch
-                .filter(|at| look.now.since(*at) < look.policy.streaming_silence);
+            let traces =
+                last_batch.filter(|at| look.now.since(*at) < look.policy.streaming_silence);
             Ok(traces.map(|last_batch| KeepReason::StreamTraces { last_batch }))
         }
     }

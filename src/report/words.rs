@@ -76,5 +76,6 @@ fn nodes_clause(view: &NodesView, which: &str) -> String {
             format!("busy ({which}): {load}")
         }
         NodesView::QuietSince(since) => format!("quiet ({which}) since {since}"),
+        NodesView::QuietThroughout(from) => format!("quiet ({which}) since before {from}"),
     }
 }

@@ -149,7 +149,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "terminate-clusters.toml, line 2: `idle_afer` is not a key of [policy]; did you mean `idle_after`?",
         "terminate-clusters.toml, line 3: `idle_after` is \"5m\", but must be at least \"10m\"",
         "terminate-clusters.toml, line 4: `cap_per_sweep` is 0, but must be 1 to 10000",
-        "terminate-clusters.toml, line 8: `url` is \"http://x\"; write https://adb-<number>.<number>.azuredatabricks.net, the address in the browser up to the first slash",
+        "terminate-clusters.toml, line 8: `url` can't be used (only https is spoken): write https://adb-<digits>.<digits>.azuredatabricks.net",
         "terminate-clusters.toml, line 9: `access` is \"contributor\", which is not available in this version; use \"member\"",
         "terminate-clusters.toml, line 11: `reason` is missing in [[exempt]]: why, for the report",
         "terminate-clusters.toml, line 11: `cluster` is missing in [[exempt]], and so is `name`; write one of them",

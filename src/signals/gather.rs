@@ -214,22 +214,28 @@ impl Gatherer {
         }
         let asked_every_machine = views.len() == cluster.executors.len() + 1;
         let view = nodes::combine(views);
-        let Signal::Known(NodesView::QuietSince(since)) = view else {
+        let (Signal::Known(NodesView::QuietSince(since))
+        | Signal::Known(NodesView::QuietThroughout(since))) = view
+        else {
             return view;
         };
         if !asked_every_machine {
             return Signal::unknown("not every machine was asked");
         }
-        self.since_scaling(since, reading).await
+        self.after_scaling(view, since, reading).await
     }
 
     /// Machines that came or went make the others' silence say less.
-    async fn since_scaling(&self, since: Timestamp, reading: &Reading) -> Signal<NodesView> {
+    async fn after_scaling(
+        &self,
+        view: Signal<NodesView>,
+        since: Timestamp,
+        reading: &Reading,
+    ) -> Signal<NodesView> {
         let id = &reading.signals.cluster.id;
         match self.facts.databricks.resize_events(id, since).await {
-            Ok(event) => Signal::Known(NodesView::QuietSince(
-                event.map_or(since, |at| at.max(since)),
-            )),
+            Ok(Some(event)) if event > since => Signal::Known(NodesView::QuietSince(event)),
+            Ok(_) => view,
             Err(error) => Signal::Unknown(Why::new(format!(
                 "whether the cluster was resized could not be read: {error}"
             ))),

@@ -65,6 +65,7 @@ pub fn judge(
 pub fn combine(machines: Vec<Signal<NodesView>>) -> Signal<NodesView> {
     let mut busiest: Option<(f64, NodesView)> = None;
     let mut quiet_since: Option<Timestamp> = None;
+    let mut throughout = true;
     let mut unknown: Option<Why> = None;
     for machine in machines {
         match machine {
@@ -75,6 +76,10 @@ pub fn combine(machines: Vec<Signal<NodesView>>) -> Signal<NodesView> {
             }
             Signal::Known(NodesView::QuietSince(since)) => {
                 quiet_since = quiet_since.max(Some(since));
+                throughout = false;
+            }
+            Signal::Known(NodesView::QuietThroughout(from)) => {
+                quiet_since = quiet_since.max(Some(from));
             }
             Signal::Unknown(why) => {
                 unknown.get_or_insert(why);
@@ -87,6 +92,7 @@ pub fn combine(machines: Vec<Signal<NodesView>>) -> Signal<NodesView> {
     match (busiest, unknown, quiet_since) {
         (Some((_, view)), _, _) => Signal::Known(view),
         (None, Some(why), _) => Signal::Unknown(why),
+        (None, None, Some(from)) if throughout => Signal::Known(NodesView::QuietThroughout(from)),
         (None, None, Some(since)) => Signal::Known(NodesView::QuietSince(since)),
         (None, None, None) => Signal::unknown("the cluster names no machine"),
     }
@@ -112,8 +118,10 @@ fn view(metrics: &VmMetrics, vcpus: Option<f64>, window: &Window) -> Result<Node
         });
     }
     let last_unquiet = buckets.iter().rfind(|(_, bucket)| *bucket != Bucket::Quiet);
-    let since = last_unquiet.map_or(window.from, |(start, _)| start.plus(BUCKET));
-    Ok(NodesView::QuietSince(since))
+    Ok(match last_unquiet {
+        Some((start, _)) => NodesView::QuietSince(start.plus(BUCKET)),
+        None => NodesView::QuietThroughout(window.from),
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

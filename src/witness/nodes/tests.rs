@@ -104,8 +104,14 @@ fn judge_answer(answer: Value, window: &Window) -> Signal<NodesView> {
     judge(&metrics, Some(VCPUS), window)
 }
 
+/// Quiet since a minute; since minute 0, where the windows start, throughout.
 fn quiet(minute: i64) -> Signal<NodesView> {
-    Signal::Known(NodesView::QuietSince(at(minute)))
+    let view = if minute == 0 {
+        NodesView::QuietThroughout
+    } else {
+        NodesView::QuietSince
+    };
+    Signal::Known(view(at(minute)))
 }
 
 fn is_busy(signal: &Signal<NodesView>) -> bool {
@@ -499,16 +505,24 @@ fn several_machines_are_busy_if_one_is_and_quiet_only_if_all_are() {
     assert_unknown(&combine(vec![quiet(5), Signal::NotAsked]), "not asked");
     assert_eq!(combine(vec![quiet(5), quiet(9), quiet(2)]), quiet(9));
     assert_eq!(combine(vec![quiet(5)]), quiet(5));
+    assert_eq!(combine(vec![quiet(0), quiet(0)]), quiet(0));
+    assert_eq!(combine(vec![quiet(0), quiet(5)]), quiet(5));
     assert_unknown(&combine(vec![]), "no machine");
+}
+
+fn quiet_since(signal: &Signal<NodesView>) -> Option<Timestamp> {
+    match signal {
+        Signal::Known(NodesView::QuietSince(since) | NodesView::QuietThroughout(since)) => {
+            Some(*since)
+        }
+        Signal::Known(NodesView::Busy { .. }) | Signal::Unknown(_) | Signal::NotAsked => None,
+    }
 }
 
 /// When it is quiet since, with busy as "never".
 fn rest(signal: &Signal<NodesView>) -> Option<Timestamp> {
-    match signal {
-        Signal::Known(NodesView::Busy { .. }) => Some(Timestamp::from_millis(i64::MAX)),
-        Signal::Known(NodesView::QuietSince(since)) => Some(*since),
-        Signal::Unknown(_) | Signal::NotAsked => None,
-    }
+    let never = || is_busy(signal).then(|| Timestamp::from_millis(i64::MAX));
+    quiet_since(signal).or_else(never)
 }
 
 fn a_value() -> impl Strategy<Value = Option<f64>> {
@@ -552,7 +566,7 @@ proptest! {
     ) {
         let points = bucket * 5..bucket * 5 + 5;
         let sparser = machine.clone().cpu(points.clone(), None).network(points.clone(), None);
-        if let Signal::Known(NodesView::QuietSince(before)) = machine.judged()
+        if let Some(before) = quiet_since(&machine.judged())
             && let Some(after) = rest(&sparser.judged())
         {
             prop_assert!(after >= before, "{after:?} < {before:?}");
@@ -562,7 +576,7 @@ proptest! {
 
     #[test]
     fn quiet_is_claimed_only_over_buckets_that_were_measured_and_at_rest(machine in a_machine()) {
-        if let Signal::Known(NodesView::QuietSince(since)) = machine.judged() {
+        if let Some(since) = quiet_since(&machine.judged()) {
             let first = usize::try_from(since.since(at(0)).as_secs() / 60).unwrap();
             prop_assert!(first <= 60 && first % 5 == 0);
             for bucket in machine.cpu[first..].chunks(5) {
