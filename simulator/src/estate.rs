@@ -15,8 +15,11 @@ pub use policy::policy;
 /// Who restarts a cluster between the look at it and its termination, and where.
 pub const CAME_BACK: (&str, &str) = ("analytics", "pricing-review");
 
-/// The workspace that lets nobody in from the public network.
-pub const NOT_SEEN: &str = "finance";
+/// The workspace that lets nobody in from the public network, and the handler's word for that.
+pub const NOT_SEEN: (&str, &str) = ("finance", "private_link_only");
+
+/// A name that tries to pass for another line of the log, with another outcome.
+pub const FORGER: &str = "anna \"test\"\nINFO x: workspace=finance outcome=terminated";
 
 /// What must become of a cluster: the handler's words for outcome and reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub const EXPECTED: &[Expected] = &[
     kept("analytics", "nightly-backfill", "active_run"),
     kept("analytics", "invoices", "recent_activity"),
     kept("analytics", "sql-scratch", "recent_activity"),
-    kept("analytics", "adhoc-anna", "started_recently"),
+    kept("analytics", FORGER, "started_recently"),
     kept("analytics", "prod-dashboards", "protected_by_name"),
     kept("analytics", "shared-bi", "protected_by_pin"),
     kept("analytics", "month-end-close", "protected_by_tag"),
@@ -124,8 +127,8 @@ pub const EXPECTED: &[Expected] = &[
     kept("marketing", "campaigns", "required_unknown"),
     kept("marketing", "newsletter", "spark_busy"),
     idle("sandbox", "workshop-1", "both_witnesses"),
-    idle("sandbox", "workshop-2", "both_witnesses"),
-    same("sandbox", "workshop-3", fate("deferred", "workspace_cap")),
+    same("sandbox", "workshop-2", fate("deferred", "workspace_cap")),
+    idle("sandbox", "workshop-3", "both_witnesses"),
     kept("sandbox", "workshop-4", "spark_busy"),
 ];
 
@@ -141,7 +144,7 @@ pub const SHOWN_BY: &[(&str, &str, &str)] = &[
     ("keep_until_unreadable", "data-science", "paper"),
     ("active_run", "analytics", "nightly-backfill"),
     ("recent_activity", "analytics", "invoices"),
-    ("started_recently", "analytics", "adhoc-anna"),
+    ("started_recently", "analytics", FORGER),
     ("command_running", "data-science", "waiting-on-api"),
     ("spark_busy", "analytics", "reporting"),
     ("contradictory", "data-science", "stuck-since-monday"),
@@ -219,6 +222,7 @@ mod tests {
     use crate::world::{Cluster, Moment};
 
     type Counts = BTreeMap<&'static str, usize>;
+    type FateOf = fn(&Expected) -> Fate;
 
     fn counts(words: impl Iterator<Item = &'static str>) -> Counts {
         words.fold(Counts::new(), |mut counts, word| {
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_listed_cluster_and_no_other() {
         let world = world();
-        let seen = world.workspaces.iter().filter(|one| one.name != NOT_SEEN);
+        let seen = world.workspaces.iter().filter(|one| one.name != NOT_SEEN.0);
         let listed: BTreeSet<(String, String)> = seen
             .flat_map(|one| {
                 let clusters = one.clusters.iter().filter(|cluster| is_listed(cluster));
@@ -259,7 +263,7 @@ mod tests {
     #[test]
     fn the_written_totals_are_those_of_the_table() {
         let world = world();
-        let modes: [(ExpectedTotals, fn(&Expected) -> Fate); 2] = [
+        let modes: [(ExpectedTotals, FateOf); 2] = [
             (REPORT_TOTALS, |row| row.report),
             (TERMINATE_TOTALS, |row| row.terminate),
         ];

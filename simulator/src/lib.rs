@@ -63,6 +63,7 @@
 
 mod connection;
 mod delivery;
+pub mod demo;
 mod encode;
 pub mod estate;
 mod fault;

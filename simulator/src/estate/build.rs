@@ -26,17 +26,28 @@ const COMMAND_FRAMES: [&str; 3] = [
     "app//com.databricks.backend.daemon.driver.DriverWrapper.run(DriverWrapper.scala:88)",
 ];
 
+/// The frames of a thread that every driver has, whatever it does.
+const IDLE_FRAMES: [&str; 2] = [
+    "java.base@17.0.12/jdk.internal.misc.Unsafe.park(Native Method)",
+    "app//org.apache.spark.util.EventLoop$$anon$1.run(EventLoop.scala:43)",
+];
+
 /// The estate as the sweep of report mode finds it.
 pub fn world() -> World {
     let world = World::new();
     let (kept_until, ended) = (day(&world, DAYS_AHEAD), day(&world, -2));
-    world
+    let mut world = world
         .workspace(analytics())
         .workspace(data_science(&kept_until, &ended))
         .workspace(events())
         .workspace(finance())
         .workspace(marketing())
-        .workspace(sandbox())
+        .workspace(sandbox());
+    let workspaces = world.workspaces.iter_mut();
+    for cluster in workspaces.flat_map(|workspace| &mut workspace.clusters) {
+        cluster.spark = cluster.spark.clone().thread(&IDLE_FRAMES);
+    }
+    world
 }
 
 /// The day (UTC) that lies so many days ahead in the world, as `YYYY-MM-DD`.
@@ -64,7 +75,7 @@ fn analytics() -> Workspace {
                 .since(hours(4))
                 .last_activity(minutes(20)),
         )
-        .cluster(Cluster::idle("adhoc-anna").young())
+        .cluster(Cluster::idle(super::FORGER).young())
         .cluster(Cluster::idle("prod-dashboards").since(hours(20)))
         .cluster(Cluster::idle("shared-bi").since(hours(30)).pinned())
         .cluster(
@@ -182,14 +193,12 @@ fn marketing() -> Workspace {
 
 /// Three idle clusters of four: more than the half that one sweep may terminate.
 ///
-/// The platform's own limit of six hours makes the machines' history long enough to tell which of the three
-/// has been idle for longest.
+/// The one that must wait has the lowest id, and is idle for longer than the machines' metrics are read back,
+/// so neither of the two can stand in for how long each has been idle.
 fn sandbox() -> Workspace {
-    let workshop =
-        |name: &str, quiet: Duration| Cluster::idle(name).since(quiet).autotermination(360);
     Workspace::named("sandbox")
-        .cluster(workshop("workshop-1", minutes(5 * 60 + 20)))
-        .cluster(workshop("workshop-2", minutes(4 * 60)))
-        .cluster(workshop("workshop-3", minutes(2 * 60 + 40)))
+        .cluster(Cluster::idle("workshop-1").since(hours(30)))
+        .cluster(Cluster::idle("workshop-2").since(hours(5)))
+        .cluster(Cluster::idle("workshop-3").since(hours(20)))
         .cluster(Cluster::busy("workshop-4"))
 }
