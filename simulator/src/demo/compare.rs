@@ -27,6 +27,11 @@ impl Wanted {
     }
 }
 
+/// How a difference names a cluster: on one line, whatever its name holds.
+fn place(workspace: &str, cluster: &str) -> String {
+    format!("{workspace}/{}", cluster.escape_debug())
+}
+
 /// The states of all clusters, by workspace and id.
 pub(super) type States = BTreeMap<(String, String), String>;
 
@@ -53,7 +58,7 @@ pub(super) fn lines(seen: &Seen, wanted: Wanted, world: &World) -> Vec<String> {
         let is_of_row = |line: &&SeenCluster| line.workspace == row.workspace && line.id == id;
         let (of_row, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_of_row);
         left = others;
-        let place = format!("{}/{}", row.workspace, row.cluster);
+        let place = place(row.workspace, row.cluster);
         let Fate { outcome, reason } = (wanted.fate)(row);
         match of_row.as_slice() {
             [] => differences.push(format!(
@@ -128,7 +133,7 @@ pub(super) fn world(world: &World, before: &States, wanted: Wanted) -> Vec<Strin
     for workspace in &world.workspaces {
         for cluster in &workspace.clusters {
             let key = (workspace.name.clone(), cluster.id.clone());
-            let place = format!("{}/{}", workspace.name, cluster.name);
+            let place = place(&workspace.name, &cluster.name);
             let by_us = cluster
                 .terminated
                 .as_ref()
@@ -243,8 +248,7 @@ mod tests {
             ..double.clone()
         };
         seen.clusters.extend([double, strange]);
-        let name =
-            |index: usize| format!("{}/{}", EXPECTED[index].workspace, EXPECTED[index].cluster);
+        let name = |index: usize| place(EXPECTED[index].workspace, EXPECTED[index].cluster);
         assert_eq!(first.name, EXPECTED[0].cluster);
         assert_eq!(
             lines(&seen, WANTED, &estate),
