@@ -64,6 +64,12 @@ impl Scene {
         self
     }
 
+    /// Adds a table to the policy.
+    pub(crate) fn table(mut self, text: &str) -> Self {
+        self.further_tables.push_str(text);
+        self
+    }
+
     /// Sets a key of `[limits]`, as TOML writes it.
     pub(crate) fn limit(mut self, key: &'static str, value: &str) -> Self {
         self.limits.insert(key, value.to_owned());
