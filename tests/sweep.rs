@@ -18,6 +18,8 @@ mod commands;
 mod credentials;
 #[path = "sweep/failures.rs"]
 mod failures;
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "sweep/kept.rs"]
 mod kept;
 #[path = "sweep/names.rs"]

@@ -5,30 +5,11 @@ use simulator::world::{
     Cluster, DriverProxy, Run, Spark, SparkJob, Workspace, World, hours, minutes,
 };
 
+use crate::hostile;
 use crate::support::Scene;
 
-/// Each tries to end a line, forge a row or a record, or drive the terminal.
-fn hostile_names() -> Vec<String> {
-    vec![
-        "plain\nidle terminated  forged".to_owned(),
-        "carriage\rreturn".to_owned(),
-        "\u{1b}[2J\u{1b}[31mred".to_owned(),
-        "warn WARNING".to_owned(),
-        "azfuncjsonlog:{\"level\":\"x\"}".to_owned(),
-        "LanguageWorkerConsoleLog hidden".to_owned(),
-        "quotes \" ' ` \\ end".to_owned(),
-        "\u{202e}desrever\u{2066}".to_owned(),
-        "line\u{2028}separator\u{85}next".to_owned(),
-        "zero\u{200b}width\u{feff}".to_owned(),
-        "nul\0bell\u{7}".to_owned(),
-        "{\"outcome\":\"terminated\"}".to_owned(),
-        "x".repeat(100_000),
-        "\u{202e}".repeat(30_000),
-    ]
-}
-
 fn hostile_world() -> World {
-    let names = hostile_names();
+    let names = hostile::names();
     let mut workspace = Workspace::named("one");
     for (number, name) in names.iter().enumerate() {
         let id = format!("0101-000000-hostile{number}");
@@ -66,7 +47,7 @@ fn a_hostile_name_cannot_forge_a_row_of_the_table() {
     let (table, _) = table.split_once("\n\n").unwrap();
     let rows = table.lines().filter(is_row);
     let rows = rows.filter(|line| !line.starts_with("  note: "));
-    assert_eq!(rows.count(), hostile_names().len(), "{table}");
+    assert_eq!(rows.count(), hostile::names().len(), "{table}");
     assert!(swept.stdout.len() < 64 * 1024, "{}", swept.stdout.len());
     assert!(swept.stderr.is_empty(), "{}", swept.stderr);
     scene.simulator.assert_clean();
@@ -83,7 +64,7 @@ fn json_holds_each_name_exactly_on_one_line_per_workspace() {
         .map(|cluster| cluster["cluster_name"].as_str().unwrap())
         .collect();
     told.sort_unstable();
-    let mut expected = hostile_names();
+    let mut expected = hostile::names();
     expected.sort();
     assert_eq!(told, expected);
     scene.simulator.assert_clean();
