@@ -182,6 +182,20 @@ fn what_the_vault_refuses_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_failure_reads_in_the_table_as_it_was_written() {
+    let mut world = world();
+    vault(&mut world).set(CLIENT_SECRET_SECRET, "Sec8Q~wrong");
+    let scene = Scene::of(world);
+    let sentence = scene.sweep().only_failure();
+    let (_, sentence) = sentence.split_once(": ").unwrap();
+    assert!(sentence.contains(&format!("secret `{CLIENT_SECRET_SECRET}`")));
+    let text = scene.run(&[]);
+    assert_eq!(text.exit, 1, "{text}");
+    assert!(text.stdout.contains(sentence), "{text}");
+    scene.simulator.assert_clean();
+}
+
+#[test]
 fn a_vault_version_is_read_as_it_is_pinned() {
     let mut world = world();
     let pinned = {
