@@ -177,6 +177,21 @@ impl Signals {
         }
     }
 
+    /// Puts a newer record of the cluster in place. What machines have said stands
+    /// only if the cluster still consists of them.
+    pub fn renew_cluster(&mut self, record: Cluster) {
+        let other = "the cluster has other machines than those that were asked";
+        let is_other_driver = record.driver != self.cluster.driver;
+        if is_other_driver && self.driver_node != Signal::NotAsked {
+            self.driver_node = Signal::unknown(other);
+        }
+        let has_others = is_other_driver || machines(&record) != machines(&self.cluster);
+        if has_others && self.all_nodes != Signal::NotAsked {
+            self.all_nodes = Signal::unknown(other);
+        }
+        self.cluster = record;
+    }
+
     /// Every signal that was asked for in vain, by name, with the reason.
     #[must_use]
     pub fn unknowns(&self) -> Vec<(&'static str, &Why)> {
@@ -208,4 +223,14 @@ impl Signals {
             .filter_map(|(name, why)| why.map(|why| (name, why)))
             .collect()
     }
+}
+
+/// The executors, in whatever order they are listed.
+fn machines(cluster: &Cluster) -> Vec<Option<&str>> {
+    let executors = cluster.executors.iter();
+    let mut ids: Vec<_> = executors
+        .map(|one| one.instance_id.as_deref())
+        .collect();
+    ids.sort_unstable();
+    ids
 }

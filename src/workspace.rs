@@ -134,6 +134,7 @@ impl Visit<'_> {
                 | CallErrorCause::Transport(_)
                 | CallErrorCause::NotJson { .. }
                 | CallErrorCause::NotHtml { .. }
+                | CallErrorCause::TooLate
                 | CallErrorCause::Shape(_) => {
                     let problem = AccessProblem::of(error);
                     let sentence = format!("{}: {problem} ({error})", problem.as_str());
@@ -257,6 +258,7 @@ impl Visit<'_> {
             databricks: &self.clients.databricks,
             gatherer: &self.gatherer,
             limits: self.rules.action,
+            deadline: self.clients.lane.deadline(),
         };
         let mut sent = Vec::new();
         let mut in_time = true;

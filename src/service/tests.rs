@@ -29,6 +29,7 @@ fn ask() -> Ask<'static> {
         body: None,
         idempotent: true,
         body_cap: 1000,
+        until: None,
     }
 }
 
@@ -73,6 +74,7 @@ fn status_of(error: &CallError) -> Option<u16> {
         | CallErrorCause::NotHtml { .. }
         | CallErrorCause::Shape(_)
         | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
         | CallErrorCause::Deadline => None,
     }
 }
@@ -180,6 +182,27 @@ async fn what_may_have_arrived_is_repeated_only_if_idempotent() {
         matches!(&error.cause, CallErrorCause::Transport(why) if why.kind == TransportErrorKind::Reset)
     );
     assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_its_until_and_the_end_of_the_last_one_is_told() {
+    let (service, transport) = scripted(vec![throttled("7"), json_answer()]);
+    let in_time = Ask {
+        until: Some(Instant::now() + Duration::from_secs(5)),
+        ..ask()
+    };
+    let error = fails(&service, in_time).await;
+    assert_eq!(status_of(&error), Some(429));
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    let (service, transport) = scripted(vec![json_answer()]);
+    tokio::time::sleep_until(service.lane().deadline()).await;
+    let error = fails(&service, ask()).await;
+    assert!(matches!(error.cause, CallErrorCause::Deadline), "{error}");
+    assert!(transport.sent().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
