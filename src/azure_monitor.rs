@@ -109,6 +109,7 @@ impl AzureMonitor {
                 body: None,
                 idempotent: true,
                 body_cap: WORKSPACE_BODY_CAP,
+                from_users: false,
                 until: None,
             })
             .await
@@ -174,6 +175,7 @@ impl AzureMonitor {
             body: None,
             idempotent: true,
             body_cap: METRICS_BODY_CAP,
+            from_users: false,
             until: None,
         };
         let answer = self.service.json(ask).await;
@@ -269,7 +271,10 @@ fn explain(error: &CallError, role: &str, missing: &str) -> Why {
             let cause = &error.cause;
             format!("ARM's answer is not understood ({cause}) to: {verb}")
         }
-        CallErrorCause::Transport(_) | CallErrorCause::Token(_) | CallErrorCause::TooLate | CallErrorCause::Deadline => {
+        CallErrorCause::Transport(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
+        | CallErrorCause::Deadline => {
             let cause = &error.cause;
             format!("ARM gave no answer ({cause}) to: {verb}")
         }

@@ -273,6 +273,7 @@ impl Databricks {
             // All but the termination only read.
             idempotent: call.until.is_none(),
             body_cap: call.body_cap,
+            from_users: false,
             until: call.until,
         };
         self.service.json(ask).await

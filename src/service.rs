@@ -49,6 +49,9 @@ pub struct Ask<'a> {
     pub idempotent: bool,
     /// Bytes of body beyond which the answer is refused.
     pub body_cap: usize,
+    /// Whether a machine that its users control may answer: its word on our token
+    /// counts for nothing.
+    pub from_users: bool,
     /// No attempt begins later, because what the request rests on is too old by then.
     pub until: Option<Instant>,
 }
@@ -189,7 +192,9 @@ impl Service {
                 .map_err(CallErrorCause::Token)?;
             let failure = match self.exchange(ask, url, wanted, &token, attempts).await {
                 Ok(body) => {
-                    self.fresh_token_refused.store(false, Ordering::Relaxed);
+                    if !ask.from_users {
+                        self.fresh_token_refused.store(false, Ordering::Relaxed);
+                    }
                     return Ok((body, token));
                 }
                 Err(failure) => failure,
@@ -198,7 +203,7 @@ impl Service {
                 // An attempt before this one may have arrived, which its own end tells.
                 return Err(earlier.unwrap_or(failure.cause));
             }
-            if refuses_token(&failure.cause) {
+            if !ask.from_users && refuses_token(&failure.cause) {
                 if renewed > 0 || self.fresh_token_refused.load(Ordering::Relaxed) {
                     self.fresh_token_refused.store(true, Ordering::Relaxed);
                     return Err(failure.cause);

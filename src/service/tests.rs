@@ -29,6 +29,7 @@ fn ask() -> Ask<'static> {
         body: None,
         idempotent: true,
         body_cap: 1000,
+        from_users: false,
         until: None,
     }
 }
@@ -414,6 +415,22 @@ async fn a_service_that_refuses_every_token_costs_one_more_and_not_one_per_call(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_of_the_users_cannot_make_us_fetch_tokens() {
+    let (service, transport, tokens) = judged(|_| answer(401, "text/plain", ""));
+    for _ in 0..5 {
+        let of_a_driver = Ask {
+            from_users: true,
+            ..ask()
+        };
+        assert_eq!(status_of(&fails(&service, of_a_driver).await), Some(401));
+    }
+    assert_eq!(
+        (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
+        (5, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forbidden_host_is_not_sent_and_not_counted() {
     let (network, transport) = network(|_| async { json_answer() });
     let base = Url::parse("https://adb-dp-5.1.azuredatabricks.net").expect("a URL");
@@ -466,5 +483,31 @@ async fn a_token_that_the_other_side_repeats_is_taken_out() {
         let shown = format!("{error} {error:?} {service:?}");
         assert!(!shown.contains(TOKEN), "{shown}");
         assert!(!error.to_string().contains('\n'));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_part_of_a_token_is_left_where_the_kept_text_is_cut() {
+    let half = &TOKEN[..TOKEN.len() - 1];
+    for padding in 0..TOKEN.len() {
+        let body = format!("{}{TOKEN}", "x".repeat(8192 - padding));
+        let location = format!("/{}{TOKEN}", "x".repeat(2047 - padding));
+        let response = Response::builder()
+            .status(307)
+            .header("location", location)
+            .body(Bytes::from(body))
+            .expect("well-formed");
+        let (service, _) = scripted(vec![Ok(response)]);
+        let large = Ask {
+            body_cap: 10_000,
+            ..ask()
+        };
+        let CallErrorCause::Status(status) = fails(&service, large).await.cause else {
+            panic!("no status");
+        };
+        for text in [status.body, status.location.unwrap_or_default()] {
+            let kept = (4..=half.len()).any(|length| text.ends_with(&half[..length]));
+            assert!(!kept, "{padding}: {}", &text[text.len() - 30..]);
+        }
     }
 }
