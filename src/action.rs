@@ -134,7 +134,7 @@ impl Action<'_> {
         let until = (Instant::now() + self.limits.read_back_for).min(self.deadline);
         loop {
             let seen = self.databricks.get_cluster(proof.cluster()).await;
-            let is_last = Instant::now() + self.limits.read_back_every > until;
+            let is_last = Instant::now() + self.limits.read_back_every >= until;
             match judge(&seen, &proof) {
                 Seen::Gone(state) => return Outcome::Terminated { proof, state },
                 Seen::Running | Seen::Unreadable if !is_last => {

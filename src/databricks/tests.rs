@@ -166,7 +166,11 @@ async fn a_termination_is_not_sent_on_a_proof_that_has_grown_old() {
             .is_err()
     );
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(requests(&transport).len() < 4, "{}", requests(&transport).len());
+    assert!(
+        requests(&transport).len() < 4,
+        "{}",
+        requests(&transport).len()
+    );
 
     let (databricks, transport) = always(200, "{}");
     let (permit, second) = permit::permit();

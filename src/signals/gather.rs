@@ -207,7 +207,9 @@ impl Gatherer {
         let listed = u64::try_from(cluster.executors.len()).unwrap_or(u64::MAX);
         // An autoscaling cluster tells no number, and an absent list is no empty one.
         if cluster.num_workers.is_none() && listed == 0 {
-            return Signal::unknown("the cluster's record lists no executors and no number of them");
+            return Signal::unknown(
+                "the cluster's record lists no executors and no number of them",
+            );
         }
         if let Some(expected) = cluster.num_workers.filter(|expected| *expected != listed) {
             return Signal::unknown(format!(
