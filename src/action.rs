@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterState};
-use crate::databricks::{Databricks, cluster_gone};
+use crate::databricks::{Databricks, cluster_gone, words_of_refusal};
 use crate::decision::{Changed, Proof, decide};
 use crate::escape::Shown;
 use crate::plan::Permit;
@@ -195,19 +195,28 @@ fn refused(error: &CallError) -> Outcome {
     let forbidden = matches!(&error.cause, CallErrorCause::Status(status) if status.status == 403);
     if forbidden {
         let clause = format!(
-            "{error}; the service principal needs CAN_RESTART on the cluster, or must be a workspace admin"
+            "{}; the service principal needs CAN_RESTART on the cluster, or must be a workspace admin",
+            with_reason(error)
         );
         return Outcome::Forbidden { clause };
     }
     Outcome::Failed {
-        clause: error.to_string(),
+        clause: with_reason(error),
+    }
+}
+
+/// The error with what the workspace said.
+fn with_reason(error: &CallError) -> String {
+    match words_of_refusal(error) {
+        Some(words) => format!("{error} ({words})"),
+        None => error.to_string(),
     }
 }
 
 fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>) -> Outcome {
     let sent = match answer {
         Ok(()) => "the termination was accepted".to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => with_reason(error),
     };
     let seen = match seen {
         Ok(cluster) => format!("it still shows {}", cluster.state.as_str()),

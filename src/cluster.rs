@@ -153,3 +153,97 @@ pub struct NodeType {
 
 /// All machine sizes of a workspace.
 pub type NodeTypes = BTreeMap<String, NodeType>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::tests::world::idle_cluster;
+
+    fn at(second: i64) -> Option<Timestamp> {
+        Some(Timestamp::from_millis(second * 1000))
+    }
+
+    fn with_starts(
+        restarted: Option<Timestamp>,
+        state_lost: Option<Timestamp>,
+        driver: Option<Timestamp>,
+    ) -> Cluster {
+        let machine = |started| Instance {
+            instance_id: None,
+            started,
+        };
+        Cluster {
+            last_restarted_time: restarted,
+            last_state_loss_time: state_lost,
+            driver: Some(machine(driver)),
+            executors: vec![machine(at(99))],
+            ..idle_cluster()
+        }
+    }
+
+    #[test]
+    fn cluster_started_at_the_latest_start_that_its_record_tells_of() {
+        let cases = [
+            ((at(3), at(1), at(2)), at(3)),
+            ((at(1), at(3), at(2)), at(3)),
+            ((at(1), at(2), at(3)), at(3)),
+            ((None, at(2), None), at(2)),
+            ((None, None, at(2)), at(2)),
+            ((at(2), None, None), at(2)),
+        ];
+        for ((restarted, lost, driver), expected) in cases {
+            let cluster = with_starts(restarted, lost, driver);
+            assert_eq!(cluster.started(), expected);
+        }
+    }
+
+    #[test]
+    fn start_is_unknown_where_no_record_of_the_driver_tells_it() {
+        let cluster = with_starts(None, None, None);
+        assert_eq!(cluster.started(), None);
+        let no_driver = Cluster {
+            driver: None,
+            last_activity_time: at(5),
+            ..cluster
+        };
+        assert_eq!(no_driver.started(), None);
+    }
+
+    #[test]
+    fn cap_counts_running_clusters_of_people_and_tools_alone() {
+        let counts = |state: ClusterState, source: ClusterSource| {
+            let cluster = Cluster {
+                state,
+                source,
+                ..idle_cluster()
+            };
+            cluster.is_running_all_purpose()
+        };
+        assert!(counts(ClusterState::Running, ClusterSource::Ui));
+        assert!(counts(ClusterState::Running, ClusterSource::Api));
+        for source in ["JOB", "PIPELINE", "MODELS", "SQL", "ui", ""] {
+            let source = ClusterSource::Other(source.to_owned());
+            assert!(!counts(ClusterState::Running, source));
+        }
+        assert!(!counts(ClusterState::Running, ClusterSource::Absent));
+        for state in [
+            ClusterState::Resizing,
+            ClusterState::Pending,
+            ClusterState::Restarting,
+            ClusterState::Terminating,
+            ClusterState::Terminated,
+            ClusterState::Other("RUNNING ".to_owned()),
+        ] {
+            assert!(!counts(state, ClusterSource::Ui));
+        }
+    }
+
+    #[test]
+    fn ids_and_states_are_shown_as_they_came() {
+        let id = ClusterId::new("0915-021615-abcd1234");
+        assert_eq!(id.to_string(), id.as_str());
+        let state = ClusterState::Other("HIBERNATED".to_owned());
+        assert_eq!(state.as_str(), "HIBERNATED");
+        assert_eq!(ClusterState::Resizing.as_str(), "RESIZING");
+    }
+}

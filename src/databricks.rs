@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterId, NodeTypes};
 use crate::decision::Proof;
+use crate::escape::Shown;
 use crate::plan::Permit;
 use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 use crate::timestamp::Timestamp;
@@ -310,6 +311,18 @@ pub fn cluster_gone(error: &CallError) -> bool {
         Some("INVALID_PARAMETER_VALUE") => answer.status == 400 && body.says("does not exist"),
         Some(_) | None => false,
     }
+}
+
+/// What the workspace gave as the reason of a refusal, escaped and cut, if it
+/// said anything.
+#[must_use]
+pub fn words_of_refusal(error: &CallError) -> Option<String> {
+    let CallErrorCause::Status(answer) = &error.cause else {
+        return None;
+    };
+    let body = ErrorBody::parse(&answer.body);
+    let says_something = body.code.is_some() || !body.message.is_empty();
+    says_something.then(|| Shown::text(&body.to_string()).to_string())
 }
 
 /// An answer with status 200 that is not an error in disguise: one with an

@@ -133,3 +133,122 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::tests::world::{NOW, TICK, default_policy, hours, idle_cluster};
+
+    fn exemption(selector: ExemptSelector, until: Timestamp) -> Exemption {
+        Exemption {
+            selector,
+            until,
+            until_day: "2026-11-22".to_owned(),
+            reason: "audit".to_owned(),
+        }
+    }
+
+    #[test]
+    fn glob_covers_whole_names_and_no_part_of_one() {
+        let cases = [
+            ("team-x", "team-x", true),
+            ("team-x", "team-xy", false),
+            ("eam-x", "team-x", false),
+            ("team-?", "team-x", true),
+            ("team-?", "team-", false),
+            ("team-*", "team-", true),
+            ("*x*", "team-x-1", true),
+            ("*", "", true),
+            ("a.*", "abc", false),
+            ("[ab]", "a", false),
+        ];
+        for (pattern, name, expected) in cases {
+            let matched = Glob::new(pattern).matches(name);
+            assert_eq!(matched, expected, "{pattern} and {name}");
+        }
+    }
+
+    #[test]
+    fn glob_matches_without_case_in_any_script() {
+        assert!(Glob::new("TEAM-*").matches("team-X"));
+        assert!(Glob::new("ärzte-?").matches("ÄRZTE-Ö"));
+        assert_eq!(Glob::new("TEAM-*").as_str(), "TEAM-*");
+    }
+
+    #[test]
+    fn empty_glob_covers_no_name_at_all() {
+        let empty = Glob::new("");
+        assert!(!empty.matches("team-x"));
+        assert!(!empty.matches(" "));
+    }
+
+    #[test]
+    fn exemption_by_id_covers_that_very_cluster() {
+        let later = NOW.plus(hours(1));
+        let covers = |id: &str| {
+            let selector = ExemptSelector::Id(id.to_owned());
+            exemption(selector, later).covers(&idle_cluster(), NOW)
+        };
+        assert!(covers("0915-021615-abcd1234"));
+        for other in [
+            "",
+            "0915-021615",
+            "0915-*",
+            "0915-021615-ABCD1234",
+            "team-x",
+        ] {
+            assert!(!covers(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn exemption_by_name_covers_names_and_no_ids() {
+        let later = NOW.plus(hours(1));
+        let covers = |pattern: &str| {
+            let selector = ExemptSelector::Name(Glob::new(pattern));
+            exemption(selector, later).covers(&idle_cluster(), NOW)
+        };
+        assert!(covers("Team-*"));
+        assert!(!covers("0915-021615-abcd1234"));
+        assert!(!covers(""));
+    }
+
+    #[test]
+    fn exemption_ends_when_its_last_day_does() {
+        let covers = |until: Timestamp| {
+            let selector = ExemptSelector::Name(Glob::new("*"));
+            exemption(selector, until).covers(&idle_cluster(), NOW)
+        };
+        assert!(covers(NOW.plus(TICK)));
+        assert!(!covers(NOW));
+        assert!(!covers(NOW.minus(TICK)));
+    }
+
+    #[test]
+    fn nodes_alone_wait_as_long_as_a_stream_may_be_silent() {
+        let mut policy = default_policy();
+        assert_eq!(policy.nodes_alone_threshold(), hours(96));
+        policy.idle_after_one_witness = hours(120);
+        assert_eq!(policy.nodes_alone_threshold(), hours(120));
+        policy.idle_after_one_witness = hours(12);
+        policy.nodes_alone_suffices = true;
+        assert_eq!(policy.nodes_alone_threshold(), hours(12));
+    }
+
+    #[test]
+    fn longest_threshold_is_no_shorter_than_any() {
+        let mut policy = default_policy();
+        assert_eq!(policy.longest_threshold(), hours(96));
+        policy.nodes_alone_suffices = true;
+        assert_eq!(policy.longest_threshold(), hours(12));
+        policy.idle_after = hours(200);
+        assert_eq!(policy.longest_threshold(), hours(200));
+    }
+
+    #[test]
+    fn report_is_the_narrower_mode() {
+        assert_eq!(Mode::Report.min(Mode::Terminate), Mode::Report);
+        assert_eq!(Mode::Report.as_str(), "report");
+        assert_eq!(Mode::Terminate.as_str(), "terminate");
+    }
+}

@@ -15,7 +15,7 @@ use crate::escape::Shown;
 use crate::timestamp::Timestamp;
 
 /// Why a signal is unknown: one clause for the report, free of secrets. It may
-/// quote an answer, so it is escaped where it is shown.
+/// quote an answer, so it is put on one line where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why(pub String);
 
@@ -27,7 +27,7 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Shown::text(&self.0).fmt(f)
+        Shown::sentence(&self.0).fmt(f)
     }
 }
 

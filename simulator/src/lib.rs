@@ -52,6 +52,7 @@
 //!   of [`world::World`].
 //! * [`Fault`] with [`Match`] and [`Times`]: what goes wrong, where, how often.
 //! * [`When`] with the same matchers: changes of the world just before or after a request.
+//! * [`estate`]: the world of the demo, with what a sweep must make of it; [`demo`] runs it.
 //! * [`Record`]: every request, the answered secret reads, the token requests, the terminations, and the
 //!   violations.
 //!
@@ -63,7 +64,9 @@
 
 mod connection;
 mod delivery;
+pub mod demo;
 mod encode;
+pub mod estate;
 mod fault;
 mod hook;
 pub mod host;

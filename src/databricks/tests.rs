@@ -123,6 +123,23 @@ async fn a_cluster_that_is_gone_is_told_from_every_other_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_words_of_a_refusal_are_told_escaped_and_an_empty_one_has_none() {
+    let rows = [
+        (
+            r#"{"error_code":"PERMISSION_DENIED","message":"no `right`\nERROR"}"#,
+            Some(r"PERMISSION_DENIED: no \u{60}right\u{60} ERROR"),
+        ),
+        ("{}", None),
+        ("", None),
+    ];
+    for (body, expected) in rows {
+        let (databricks, _) = always(403, body);
+        let error = databricks.get_cluster(&id()).await.expect_err(body);
+        assert_eq!(words_of_refusal(&error).as_deref(), expected, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn termination_is_one_post_of_the_id() {
     let (databricks, transport) = always(200, "{}");
     let (permit, second) = permit::permit();

@@ -83,7 +83,11 @@ impl World {
 
     /// Both readings of the machines say quiet for `age`.
     pub(crate) fn nodes_quiet_for(&mut self, age: Duration) {
-        let view = NodesView::QuietSince(self.now.minus(age));
+        self.nodes_say(NodesView::QuietSince(self.now.minus(age)));
+    }
+
+    /// Both readings of the machines say this.
+    pub(crate) fn nodes_say(&mut self, view: NodesView) {
         self.signals.driver_node = Signal::Known(view.clone());
         self.signals.all_nodes = Signal::Known(view);
     }

@@ -1,0 +1,36 @@
+//! Stories of whole sweeps: the binary, started as an operator would, in a
+//! pretend cloud.
+//!
+//! Each story owns its cloud, runs `terminate-clusters sweep` once or more, and
+//! looks at three things: what the cloud has seen and become, the report, and
+//! the exit status. What one stage does alone is tested beside it; here is only
+//! what needs all of them together.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
+
+mod support;
+
+#[path = "sweep/caps.rs"]
+mod caps;
+#[path = "sweep/commands.rs"]
+mod commands;
+#[path = "sweep/credentials.rs"]
+mod credentials;
+#[path = "sweep/failures.rs"]
+mod failures;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "sweep/kept.rs"]
+mod kept;
+#[path = "sweep/names.rs"]
+mod names;
+#[path = "sweep/outcomes.rs"]
+mod outcomes;
+#[path = "sweep/promises.rs"]
+mod promises;
+#[path = "sweep/races.rs"]
+mod races;
+#[path = "sweep/secrecy.rs"]
+mod secrecy;
+#[path = "sweep/swept.rs"]
+mod swept;
