@@ -283,6 +283,7 @@ fn runs_call<'a>(
         query,
         body: None,
         body_cap: PAGE_CAP,
+        until: None,
     }
 }
 
