@@ -10,12 +10,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterState};
-use crate::databricks::{Databricks, cluster_gone};
+use crate::databricks::{Databricks, cluster_gone, words_of_refusal};
 use crate::decision::{Changed, Proof, decide};
+use crate::escape::Shown;
 use crate::plan::Permit;
 use crate::report::Outcome;
 use crate::service::{CallError, CallErrorCause};
 use crate::signals::gather::{Gatherer, LookKind};
+
+/// How long the cluster's own record, which the second look reads last, is good
+/// enough to terminate on: a moment for the request to get its turn, too short
+/// for a throttled one that waits while somebody begins to work.
+const RECORD_LASTS: Duration = Duration::from_secs(10);
+
+/// How often the record is read if the answers come too slowly.
+const RECORD_READINGS: u32 = 3;
 
 /// How a termination is checked.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +43,8 @@ pub struct Action<'a> {
     pub databricks: &'a Databricks,
     pub gatherer: &'a Gatherer,
     pub limits: ActionLimits,
+    /// When the sweep ends; nothing is read back after it.
+    pub deadline: Instant,
 }
 
 /// A `clusters/delete` that was sent, and what came of it so far.
@@ -55,9 +66,21 @@ impl Action<'_> {
         cluster: &Cluster,
     ) -> Result<Sent, (Permit, Changed)> {
         match self.look_again(permit.proof(), cluster).await {
-            Ok(proof) => {
+            Ok((proof, until)) => {
                 let kept = proof.clone();
-                let answer = self.databricks.terminate_cluster(permit, proof).await;
+                // Told before it is done, so that it is on record even if the
+                // process does not live to tell the report.
+                tracing::info!(
+                    cluster.id = %Shown::name(proof.cluster().as_str()),
+                    evidence = proof.evidence().as_str(),
+                    quiet_since = %proof.quiet_since(),
+                    "Terminating `{}`",
+                    Shown::name(proof.cluster().as_str())
+                );
+                let answer = self
+                    .databricks
+                    .terminate_cluster(permit, proof, until)
+                    .await;
                 Ok(Sent {
                     proof: kept,
                     answer,
@@ -67,19 +90,37 @@ impl Action<'_> {
         }
     }
 
-    async fn look_again(&self, first: &Proof, cluster: &Cluster) -> Result<Proof, Changed> {
+    /// The proof of the second look, and until when it can be acted on.
+    async fn look_again(
+        &self,
+        first: &Proof,
+        cluster: &Cluster,
+    ) -> Result<(Proof, Instant), Changed> {
+        let runs_age = self.limits.runs_age;
         let kind = LookKind::Second {
             first_began: first.decided_at(),
-            runs_age: self.limits.runs_age,
+            runs_age,
         };
         let (mut signals, now) = self.gatherer.look(cluster.clone(), kind).await;
         let policy = &self.gatherer.policy;
-        signals.cluster = self
-            .databricks
-            .get_cluster(&cluster.id)
-            .await
-            .map_err(|error| Changed::Unreadable(error.to_string()))?;
-        first.confirmed_by(decide(&signals, policy, now))
+        first.confirmed_by(decide(&signals, policy, now))?;
+        // The witnesses took their time, and a run may have begun in it.
+        self.gatherer.ask_runs_again(&mut signals, runs_age).await;
+        for _ in 0..RECORD_READINGS {
+            let asked_at = Instant::now();
+            let record = self
+                .databricks
+                .get_cluster(&cluster.id)
+                .await
+                .map_err(|error| Changed::Unreadable(error.to_string()))?;
+            if asked_at.elapsed() <= RECORD_LASTS / 2 {
+                signals.renew_cluster(record);
+                let proof = first.confirmed_by(decide(&signals, policy, now))?;
+                return Ok((proof, asked_at + RECORD_LASTS));
+            }
+        }
+        let why = "its record is answered too slowly to act on it".to_owned();
+        Err(Changed::Unreadable(why))
     }
 
     /// Reads the cluster until it is seen to leave the running states.
@@ -90,10 +131,10 @@ impl Action<'_> {
         {
             return refused(error);
         }
-        let until = Instant::now() + self.limits.read_back_for;
+        let until = (Instant::now() + self.limits.read_back_for).min(self.deadline);
         loop {
             let seen = self.databricks.get_cluster(proof.cluster()).await;
-            let is_last = Instant::now() + self.limits.read_back_every > until;
+            let is_last = Instant::now() + self.limits.read_back_every >= until;
             match judge(&seen, &proof) {
                 Seen::Gone(state) => return Outcome::Terminated { proof, state },
                 Seen::Running | Seen::Unreadable if !is_last => {
@@ -146,7 +187,7 @@ fn may_have_arrived(error: &CallError) -> bool {
         | CallErrorCause::NotHtml { .. }
         | CallErrorCause::Shape(_)
         | CallErrorCause::Deadline => true,
-        CallErrorCause::Token(_) => false,
+        CallErrorCause::Token(_) | CallErrorCause::TooLate => false,
     }
 }
 
@@ -154,19 +195,28 @@ fn refused(error: &CallError) -> Outcome {
     let forbidden = matches!(&error.cause, CallErrorCause::Status(status) if status.status == 403);
     if forbidden {
         let clause = format!(
-            "{error}; the service principal needs CAN_RESTART on the cluster, or must be a workspace admin"
+            "{}; the service principal needs CAN_RESTART on the cluster, or must be a workspace admin",
+            with_reason(error)
         );
         return Outcome::Forbidden { clause };
     }
     Outcome::Failed {
-        clause: error.to_string(),
+        clause: with_reason(error),
+    }
+}
+
+/// The error with what the workspace said.
+fn with_reason(error: &CallError) -> String {
+    match words_of_refusal(error) {
+        Some(words) => format!("{error} ({words})"),
+        None => error.to_string(),
     }
 }
 
 fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>) -> Outcome {
     let sent = match answer {
         Ok(()) => "the termination was accepted".to_owned(),
-        Err(error) => error.to_string(),
+        Err(error) => with_reason(error),
     };
     let seen = match seen {
         Ok(cluster) => format!("it still shows {}", cluster.state.as_str()),

@@ -109,6 +109,8 @@ impl AzureMonitor {
                 body: None,
                 idempotent: true,
                 body_cap: WORKSPACE_BODY_CAP,
+                from_users: false,
+                until: None,
             })
             .await
             .map_err(|error| {
@@ -173,6 +175,8 @@ impl AzureMonitor {
             body: None,
             idempotent: true,
             body_cap: METRICS_BODY_CAP,
+            from_users: false,
+            until: None,
         };
         let answer = self.service.json(ask).await;
         answer.map_err(|error| {
@@ -267,7 +271,10 @@ fn explain(error: &CallError, role: &str, missing: &str) -> Why {
             let cause = &error.cause;
             format!("ARM's answer is not understood ({cause}) to: {verb}")
         }
-        CallErrorCause::Transport(_) | CallErrorCause::Token(_) | CallErrorCause::Deadline => {
+        CallErrorCause::Transport(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
+        | CallErrorCause::Deadline => {
             let cause = &error.cause;
             format!("ARM gave no answer ({cause}) to: {verb}")
         }

@@ -24,9 +24,11 @@ use http::Method;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterId, NodeTypes};
 use crate::decision::Proof;
+use crate::escape::Shown;
 use crate::plan::Permit;
 use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 use crate::timestamp::Timestamp;
@@ -83,6 +85,8 @@ struct Call<'a> {
     /// Makes it a POST.
     body: Option<serde_json::Value>,
     body_cap: usize,
+    /// Only of the termination, see there.
+    until: Option<Instant>,
 }
 
 impl Databricks {
@@ -107,6 +111,7 @@ impl Databricks {
             query: &[("cluster_id", id.as_str())],
             body: None,
             body_cap: ONE_CAP,
+            until: None,
         };
         let raw: Box<RawValue> = self.send(call).await?;
         let cluster = wire::cluster(&raw).map_err(|item| self.unusable(VERB, PATH, item.why))?;
@@ -122,10 +127,20 @@ impl Databricks {
     /// is TERMINATING at some later moment, and a terminated one stays as it is.
     /// For `action` alone.
     ///
+    /// It is not sent after `until`, and not again once it may have arrived: a
+    /// terminated cluster starts by itself when somebody's command or job needs
+    /// it, and a repetition would then terminate that new life, which nobody has
+    /// proven idle.
+    ///
     /// # Errors
     ///
     /// 403 when the principal may not: the smallest right is `CAN_RESTART`.
-    pub async fn terminate_cluster(&self, permit: Permit, second: Proof) -> Result<(), CallError> {
+    pub async fn terminate_cluster(
+        &self,
+        permit: Permit,
+        second: Proof,
+        until: Instant,
+    ) -> Result<(), CallError> {
         const VERB: &str = "terminate cluster";
         const PATH: &str = "api/2.1/clusters/delete";
         let Some(id) = permit.redeem(&second) else {
@@ -139,6 +154,7 @@ impl Databricks {
             query: &[],
             body: Some(serde_json::json!({ "cluster_id": id.as_str() })),
             body_cap: ONE_CAP,
+            until: Some(until),
         };
         self.send::<Answer<IgnoredAny>>(call).await.map(|_| ())
     }
@@ -161,6 +177,7 @@ impl Databricks {
             query: &[],
             body: None,
             body_cap: PAGE_CAP,
+            until: None,
         };
         let sizes: Sizes = self.send(call).await?;
         let known = sizes
@@ -197,6 +214,7 @@ impl Databricks {
                 "page_size": EVENTS_PAGE,
             })),
             body_cap: PAGE_CAP,
+            until: None,
         };
         let Answer(page) = self.send::<Answer<EventPage>>(call).await?;
         latest_event(&page, from).map_err(|why| self.unusable(VERB, PATH, why))
@@ -227,6 +245,7 @@ impl Databricks {
             query: &[("excludedAttributes", "entitlements")],
             body: None,
             body_cap: ONE_CAP,
+            until: None,
         };
         let me: Me = self.send(call).await?;
         let groups = me.groups.unwrap_or_default();
@@ -252,10 +271,11 @@ impl Databricks {
             path: &path,
             query: call.query,
             body: call.body,
-            // Reading twice is reading, and terminating a cluster that is
-            // terminating or terminated is documented as no operation.
-            idempotent: true,
+            // All but the termination only read.
+            idempotent: call.until.is_none(),
             body_cap: call.body_cap,
+            from_users: false,
+            until: call.until,
         };
         self.service.json(ask).await
     }
@@ -291,6 +311,18 @@ pub fn cluster_gone(error: &CallError) -> bool {
         Some("INVALID_PARAMETER_VALUE") => answer.status == 400 && body.says("does not exist"),
         Some(_) | None => false,
     }
+}
+
+/// What the workspace gave as the reason of a refusal, escaped and cut, if it
+/// said anything.
+#[must_use]
+pub fn words_of_refusal(error: &CallError) -> Option<String> {
+    let CallErrorCause::Status(answer) = &error.cause else {
+        return None;
+    };
+    let body = ErrorBody::parse(&answer.body);
+    let says_something = body.code.is_some() || !body.message.is_empty();
+    says_something.then(|| Shown::text(&body.to_string()).to_string())
 }
 
 /// An answer with status 200 that is not an error in disguise: one with an

@@ -13,13 +13,29 @@ use std::fmt::{self, Write};
 pub struct Shown<'a> {
     text: &'a str,
     max_chars: usize,
+    with_quotes: bool,
 }
 
 impl<'a> Shown<'a> {
     /// `max_chars` counts the characters that come out, the closing `…` included.
     #[must_use]
     pub fn new(text: &'a str, max_chars: usize) -> Self {
-        Self { text, max_chars }
+        Self {
+            text,
+            max_chars,
+            with_quotes: true,
+        }
+    }
+
+    /// A sentence of ours. What it quotes from outside was escaped when it was
+    /// quoted, so quotes and backslashes stay; nothing ends the line all the same.
+    #[must_use]
+    pub fn sentence(text: &'a str) -> Self {
+        Self {
+            text,
+            max_chars: 1000,
+            with_quotes: false,
+        }
     }
 
     /// A name: of a cluster, a tag, a state.
@@ -40,7 +56,7 @@ impl fmt::Display for Shown<'_> {
         let mut left = self.max_chars;
         let mut rest = self.text.chars();
         while let Some(next) = rest.next() {
-            let escaped = Escaped::of(next, true);
+            let escaped = Escaped::of(next, self.with_quotes);
             let is_last = rest.as_str().is_empty();
             // One place is kept for the mark of a cut, unless nothing follows.
             if escaped.width() + usize::from(!is_last) > left {
@@ -182,6 +198,18 @@ mod tests {
     fn the_length_holds_however_much_is_escaped() {
         let hostile = "\u{202e}".repeat(1000);
         assert!(Shown::new(&hostile, 50).to_string().chars().count() <= 50);
+    }
+
+    #[test]
+    fn a_sentence_keeps_its_quotes_and_stays_one_line() {
+        let quoted = Shown::name("a`b\"\n");
+        let sentence = format!("put `{quoted}` into \"x\"\r\u{1b}[31m");
+        assert_eq!(
+            Shown::sentence(&sentence).to_string(),
+            "put `a\\u{60}b\\\"\\n` into \"x\"\\r\\u{1b}[31m"
+        );
+        let long = Shown::sentence(&"x".repeat(5000)).to_string();
+        assert_eq!(long.chars().count(), 1000);
     }
 
     #[test]

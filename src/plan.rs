@@ -1,9 +1,9 @@
 //! Plans one workspace's terminations: decisions, mode and caps in, a queue with
 //! a number of slots out.
 //!
-//! The longest idle comes first, by the last sign of life. A [`Permit`] is handed out per termination and
-//! can be made only here, and only in terminate mode; `databricks` takes one for
-//! every `clusters/delete`. Pure: no I/O and no clock.
+//! The longest idle comes first, by the last sign of life. A [`Permit`] is handed
+//! out per termination and can be made only here, and only in terminate mode;
+//! `databricks` takes one for every `clusters/delete`. Pure: no I/O and no clock.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +45,34 @@ impl Allowance {
     /// Puts slots back that were not spent, so that a later workspace may have them.
     pub fn give_back(&self, slots: u32) {
         self.0.fetch_add(slots, Ordering::Relaxed);
+    }
+}
+
+/// The allowances of one sweep, one for each mode: what report mode would have
+/// terminated must not use up what terminate mode may.
+#[derive(Debug)]
+pub struct Allowances {
+    report: Allowance,
+    terminate: Allowance,
+}
+
+impl Allowances {
+    /// `cap_per_sweep` terminations for each mode.
+    #[must_use]
+    pub fn new(cap_per_sweep: u32) -> Self {
+        Self {
+            report: Allowance::new(cap_per_sweep),
+            terminate: Allowance::new(cap_per_sweep),
+        }
+    }
+
+    /// The one that a workspace in this mode reserves from.
+    #[must_use]
+    pub fn of(&self, mode: Mode) -> &Allowance {
+        match mode {
+            Mode::Report => &self.report,
+            Mode::Terminate => &self.terminate,
+        }
     }
 }
 

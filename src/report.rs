@@ -175,7 +175,7 @@ impl std::fmt::Display for Failure {
         if let Some(cluster) = &self.cluster {
             write!(f, ", cluster `{}`", Shown::name(cluster.as_str()))?;
         }
-        write!(f, ": {}", Shown::new(&self.sentence, 1000))
+        write!(f, ": {}", Shown::sentence(&self.sentence))
     }
 }
 

@@ -158,10 +158,13 @@ fn contains_any(body: &str, parts: &[&str]) -> bool {
 fn silence_passes(idempotent: bool, kind: TransportErrorKind, never_sent: bool) -> bool {
     match kind {
         TransportErrorKind::Refused | TransportErrorKind::BodyTooLarge => false,
-        TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => true,
-        TransportErrorKind::Timeout | TransportErrorKind::Reset | TransportErrorKind::Other => {
-            idempotent || never_sent
-        }
+        // TLS too can fail after the request has gone out.
+        TransportErrorKind::Dns
+        | TransportErrorKind::Connect
+        | TransportErrorKind::Tls
+        | TransportErrorKind::Timeout
+        | TransportErrorKind::Reset
+        | TransportErrorKind::Other => idempotent || never_sent,
     }
 }
 
@@ -299,9 +302,9 @@ mod tests {
         // (kind, sent and idempotent, sent and not, never sent)
         for (kind, idempotent, other, never_sent) in [
             (Kind::Refused, false, false, false),
-            (Kind::Dns, true, true, true),
-            (Kind::Connect, true, true, true),
-            (Kind::Tls, true, true, true),
+            (Kind::Dns, true, false, true),
+            (Kind::Connect, true, false, true),
+            (Kind::Tls, true, false, true),
             (Kind::Timeout, true, false, true),
             (Kind::Reset, true, false, true),
             (Kind::BodyTooLarge, false, false, false),

@@ -49,6 +49,11 @@ pub struct Ask<'a> {
     pub idempotent: bool,
     /// Bytes of body beyond which the answer is refused.
     pub body_cap: usize,
+    /// Whether a machine that its users control may answer: its word on our token
+    /// counts for nothing.
+    pub from_users: bool,
+    /// No attempt begins later, because what the request rests on is too old by then.
+    pub until: Option<Instant>,
 }
 
 /// How much of the parser's complaint is kept: it may quote a value.
@@ -148,6 +153,8 @@ impl Service {
         let mut attempts = 0;
         let url = target(&self.base, ask);
         let result = match &url {
+            // A timeout polls once before it looks at the clock, and a poll can send.
+            Ok(_) if started >= self.lane.deadline() => Err(CallErrorCause::Deadline),
             Ok(url) => {
                 let work = self.attempt_until_final(ask, url, wanted, &mut attempts, started);
                 match tokio::time::timeout_at(self.lane.deadline(), work).await {
@@ -176,31 +183,40 @@ impl Service {
         started: Instant,
     ) -> Result<(Bytes, Token), CallErrorCause> {
         let mut renewed = 0;
+        let mut earlier: Option<CallErrorCause> = None;
         loop {
             let token = self
                 .tokens
                 .token(self.audience)
                 .await
                 .map_err(CallErrorCause::Token)?;
-            *attempts += 1;
-            let failure = match self.exchange(ask, url, wanted, &token, *attempts).await {
+            let failure = match self.exchange(ask, url, wanted, &token, attempts).await {
                 Ok(body) => {
-                    self.fresh_token_refused.store(false, Ordering::Relaxed);
+                    if !ask.from_users {
+                        self.fresh_token_refused.store(false, Ordering::Relaxed);
+                    }
                     return Ok((body, token));
                 }
                 Err(failure) => failure,
             };
-            if refuses_token(&failure.cause) {
+            if matches!(failure.cause, CallErrorCause::TooLate) {
+                // An attempt before this one may have arrived, which its own end tells.
+                return Err(earlier.unwrap_or(failure.cause));
+            }
+            if !ask.from_users && refuses_token(&failure.cause) {
                 if renewed > 0 || self.fresh_token_refused.load(Ordering::Relaxed) {
                     self.fresh_token_refused.store(true, Ordering::Relaxed);
                     return Err(failure.cause);
                 }
                 self.tokens.drop_token(self.audience, &token);
                 renewed = 1;
+                earlier = Some(failure.cause);
                 continue;
             }
             let verdict = verdict(ask.idempotent, &failure);
-            let left = self.lane.deadline().duration_since(Instant::now());
+            let end = ask.until.unwrap_or(self.lane.deadline());
+            let end = end.min(self.lane.deadline());
+            let left = end.duration_since(Instant::now());
             let wait = retry::next_wait(
                 &self.network.limits.retry(),
                 verdict,
@@ -213,6 +229,7 @@ impl Service {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(failure.cause),
             }
+            earlier = Some(failure.cause);
         }
     }
 
@@ -224,7 +241,7 @@ impl Service {
         url: &Url,
         wanted: Wanted,
         token: &Token,
-        attempt: u32,
+        attempts: &mut u32,
     ) -> Result<Bytes, Failure> {
         let request = request(ask, url, wanted, token).map_err(|why| Failure {
             cause: CallErrorCause::Transport(why),
@@ -234,6 +251,13 @@ impl Service {
         // `acquire` fails only on a closed semaphore, and nothing closes it.
         let _overall = self.network.overall().acquire().await.ok();
         let started = Instant::now();
+        if ask.until.is_some_and(|until| started >= until) {
+            return Err(Failure {
+                cause: CallErrorCause::TooLate,
+                retry_after: None,
+            });
+        }
+        *attempts += 1;
         let patience = self.network.limits.request_timeout;
         let answer = tokio::time::timeout(patience, self.network.transport.send(request))
             .await
@@ -242,7 +266,7 @@ impl Service {
         if !was_refused(&answer) {
             self.lane.meter().add(ask.stage, elapsed);
         }
-        log(ask, url, attempt, elapsed, &answer);
+        log(ask, url, *attempts, elapsed, &answer);
         match answer {
             Ok(answer) => {
                 let retry_after = self.retry_after(answer.headers());
@@ -329,6 +353,7 @@ fn verdict(idempotent: bool, failure: &Failure) -> retry::Verdict {
         | CallErrorCause::NotHtml { .. }
         | CallErrorCause::Shape(_)
         | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
         | CallErrorCause::Deadline => return retry::Verdict::Final,
     };
     retry::classify(idempotent, &outcome)

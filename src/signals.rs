@@ -15,7 +15,7 @@ use crate::escape::Shown;
 use crate::timestamp::Timestamp;
 
 /// Why a signal is unknown: one clause for the report, free of secrets. It may
-/// quote an answer, so it is escaped where it is shown.
+/// quote an answer, so it is put on one line where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why(pub String);
 
@@ -27,7 +27,7 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Shown::text(&self.0).fmt(f)
+        Shown::sentence(&self.0).fmt(f)
     }
 }
 
@@ -177,6 +177,21 @@ impl Signals {
         }
     }
 
+    /// Puts a newer record of the cluster in place. What machines have said stands
+    /// only if the cluster still consists of them.
+    pub fn renew_cluster(&mut self, record: Cluster) {
+        let other = "the cluster has other machines than those that were asked";
+        let is_other_driver = record.driver != self.cluster.driver;
+        if is_other_driver && self.driver_node != Signal::NotAsked {
+            self.driver_node = Signal::unknown(other);
+        }
+        let has_others = is_other_driver || machines(&record) != machines(&self.cluster);
+        if has_others && self.all_nodes != Signal::NotAsked {
+            self.all_nodes = Signal::unknown(other);
+        }
+        self.cluster = record;
+    }
+
     /// Every signal that was asked for in vain, by name, with the reason.
     #[must_use]
     pub fn unknowns(&self) -> Vec<(&'static str, &Why)> {
@@ -207,5 +222,51 @@ impl Signals {
             .into_iter()
             .filter_map(|(name, why)| why.map(|why| (name, why)))
             .collect()
+    }
+}
+
+/// The executors, in whatever order they are listed.
+fn machines(cluster: &Cluster) -> Vec<Option<&str>> {
+    let executors = cluster.executors.iter();
+    let mut ids: Vec<_> = executors.map(|one| one.instance_id.as_deref()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Instance;
+    use crate::decision::tests::world;
+
+    fn machine(id: &str) -> Instance {
+        Instance {
+            instance_id: Some(id.to_owned()),
+            started: None,
+        }
+    }
+
+    #[test]
+    fn what_machines_said_stands_only_while_the_cluster_consists_of_them() {
+        let mut signals = world::World::idle().signals;
+        signals.cluster.driver = Some(machine("d"));
+        signals.cluster.executors = vec![machine("a"), machine("b")];
+        let renewed = |change: fn(&mut Cluster)| {
+            let mut renewed = signals.clone();
+            let mut record = signals.cluster.clone();
+            change(&mut record);
+            renewed.renew_cluster(record);
+            let is_known = |signal: &Signal<NodesView>| signal.known().is_some();
+            (is_known(&renewed.driver_node), is_known(&renewed.all_nodes))
+        };
+        assert_eq!(renewed(|_| {}), (true, true));
+        assert_eq!(renewed(|record| record.executors.reverse()), (true, true));
+        let grown: fn(&mut Cluster) = |record| record.executors.push(machine("c"));
+        assert_eq!(renewed(grown), (true, false));
+        let replaced: fn(&mut Cluster) =
+            |record| record.executors = vec![machine("a"), machine("c")];
+        assert_eq!(renewed(replaced), (true, false));
+        let restarted: fn(&mut Cluster) = |record| record.driver = Some(machine("e"));
+        assert_eq!(renewed(restarted), (false, false));
     }
 }

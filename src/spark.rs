@@ -206,6 +206,8 @@ fn ask<'a>(verb: &'static str, path: &'a [&'a str], query: &'a [(&'a str, &'a st
         body: None,
         idempotent: true,
         body_cap: BODY_CAP,
+        from_users: true,
+        until: None,
     }
 }
 
@@ -221,6 +223,7 @@ fn redirect(error: &CallError) -> Option<String> {
         | CallErrorCause::NotHtml { .. }
         | CallErrorCause::Shape(_)
         | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
         | CallErrorCause::Deadline => None,
     }
 }
@@ -249,7 +252,10 @@ fn explain(error: &CallError) -> Why {
             let cause = &error.cause;
             format!("the driver proxy's answer is not understood ({cause}) to: {verb}")
         }
-        CallErrorCause::Transport(_) | CallErrorCause::Token(_) | CallErrorCause::Deadline => {
+        CallErrorCause::Transport(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
+        | CallErrorCause::Deadline => {
             let cause = &error.cause;
             format!("the driver proxy gave no answer ({cause}) to: {verb}")
         }

@@ -6,25 +6,37 @@
 //! clients of a workspace together and judges nothing itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt};
-use tokio::time::Instant;
+use futures_util::FutureExt;
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::time::{Instant, timeout_at};
 
 use crate::action::ActionLimits;
 use crate::azure_monitor::AzureMonitor;
 use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
-use crate::plan::Allowance;
+use crate::plan::Allowances;
 use crate::policy::{Mode, Policy};
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
 use crate::transport::Network;
 use crate::workspace::{self, Clients, SweepRules, Workspace};
+
+/// How long after the deadline a workspace may take to tell its report. All its
+/// waits end with the deadline, so this bounds only what nobody thought of.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+const PANICKED: &str = "sweeping it ended in a panic, so its clusters have no lines; \
+    the log holds the panic and whatever was terminated before it";
+const GIVEN_UP: &str = "it did not end with the sweep's time and was given up, so its \
+    clusters have no lines; the log holds whatever was terminated";
 
 /// What is asked for: by the timer, or by the operator on the command line.
 #[derive(Debug, Clone)]
@@ -91,27 +103,25 @@ impl Sweep {
         let workspaces = self.in_scope(mode, request);
         sink.begin(workspaces.len());
         let mut totals = Totals::default();
-        let no_token = match workspaces.first() {
-            Some(_) => tokens.token(Audience::Databricks).await.err(),
-            None => None,
+        let mut failures = Vec::new();
+        let mut tell = |report: WorkspaceReport| {
+            totals.add(&report);
+            sink.workspace(&report);
         };
-        if no_token.is_some() {
-            for workspace in &workspaces {
-                tell(sink, &mut totals, &unseen(workspace));
+        match first_token(&workspaces, &tokens, request.deadline).await {
+            Ok(()) => {
+                self.visit_all(&workspaces, &tokens, request.deadline, &mut tell)
+                    .await
             }
-        } else {
-            let rules = self.rules();
-            let parallel = self.limits.parallel_workspaces.max(1);
-            let visits = stream::iter(workspaces).map(|workspace| {
-                let clients = self.clients(&workspace, &tokens, request.deadline);
-                let rules = rules.clone();
-                async move { workspace::sweep(&workspace, &clients, &rules).await }
-            });
-            let mut reports = visits.buffer_unordered(parallel);
-            while let Some(report) = reports.next().await {
-                tell(sink, &mut totals, &report);
+            Err(failure) => {
+                failures.extend(failure);
+                let why = "not asked, because there is no token for Databricks";
+                for workspace in &workspaces {
+                    tell(unseen(workspace, Some(why.to_owned()), Vec::new()));
+                }
             }
         }
+        failures.extend(tokens.failures());
         let usage = self.identity.usage();
         let stages = &mut totals.stages;
         stages.record(Stage::Secrets, usage.secret_reads, usage.secret_time);
@@ -119,13 +129,36 @@ impl Sweep {
         let closing = Closing {
             mode,
             totals,
-            failures: tokens.failures(),
+            failures,
             token_requests: usage.token_requests,
             secret_reads: usage.secret_reads,
             elapsed: began.elapsed(),
         };
         sink.closing(&closing);
         closing
+    }
+
+    /// Sweeps the workspaces, several at a time.
+    async fn visit_all(
+        &self,
+        workspaces: &[Workspace],
+        tokens: &Arc<Recording>,
+        deadline: Instant,
+        tell: &mut (dyn FnMut(WorkspaceReport) + Send),
+    ) {
+        let rules = self.rules();
+        let owned: Vec<Workspace> = workspaces.to_vec();
+        let visits = owned.into_iter().enumerate().map(|(place, workspace)| {
+            let clients = self.clients(&workspace, tokens, deadline);
+            let rules = rules.clone();
+            async move {
+                let visit = workspace::sweep(&workspace, &clients, &rules);
+                (place, AssertUnwindSafe(visit).catch_unwind().await)
+            }
+        });
+        let parallel = self.limits.parallel_workspaces.max(1);
+        let ended = stream::iter(visits).buffer_unordered(parallel);
+        tell_each(ended, workspaces, deadline, tell).await;
     }
 
     /// The workspaces to sweep, each in its effective mode, starting with another
@@ -152,7 +185,7 @@ impl Sweep {
         SweepRules {
             policy: Arc::clone(&self.policy),
             clock: Arc::clone(&self.network.clock),
-            allowance: Arc::new(Allowance::new(self.policy.cap_per_sweep)),
+            allowances: Arc::new(Allowances::new(self.policy.cap_per_sweep)),
             action: self.limits.action,
             runs_page_cap: self.limits.runs_page_cap,
             parallel_looks: self.network.limits.parallel_per_workspace,
@@ -188,21 +221,72 @@ impl Sweep {
     }
 }
 
-fn tell(sink: &mut dyn ReportSink, totals: &mut Totals, report: &WorkspaceReport) {
-    totals.add(report);
-    sink.workspace(report);
+/// Tells of each workspace, however it ends: one that panics is a failure of its
+/// own, and one that does not end with the deadline is given up.
+async fn tell_each(
+    ended: impl Stream<Item = (usize, std::thread::Result<WorkspaceReport>)>,
+    workspaces: &[Workspace],
+    deadline: Instant,
+    tell: &mut (dyn FnMut(WorkspaceReport) + Send),
+) {
+    let mut ended = pin!(ended);
+    let mut untold: BTreeMap<usize, &Workspace> = workspaces.iter().enumerate().collect();
+    let give_up_at = deadline + LAST_WORDS;
+    while let Ok(Some((place, report))) = timeout_at(give_up_at, ended.next()).await {
+        let Some(workspace) = untold.remove(&place) else {
+            continue;
+        };
+        tell(report.unwrap_or_else(|_| broken(workspace, FailureKind::Workspace, PANICKED)));
+    }
+    for workspace in untold.into_values() {
+        tell(broken(workspace, FailureKind::Deadline, GIVEN_UP));
+    }
 }
 
-/// The report of a workspace that nothing was asked of, for want of a token.
-fn unseen(workspace: &Workspace) -> WorkspaceReport {
+/// Whether there is a token for Databricks, without which nothing need be asked. No
+/// workspace needs none.
+async fn first_token(
+    workspaces: &[Workspace],
+    tokens: &Recording,
+    deadline: Instant,
+) -> Result<(), Option<Failure>> {
+    if workspaces.is_empty() {
+        return Ok(());
+    }
+    match timeout_at(deadline, tokens.token(Audience::Databricks)).await {
+        Ok(Ok(_)) => Ok(()),
+        // The recording has the failure.
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some(Failure {
+            kind: FailureKind::Deadline,
+            workspace: None,
+            cluster: None,
+            sentence: "the sweep's time was up before there was a token for Databricks".to_owned(),
+        })),
+    }
+}
+
+/// The report of a workspace that did not come to its own.
+fn broken(workspace: &Workspace, kind: FailureKind, sentence: &str) -> WorkspaceReport {
+    let failure = Failure {
+        kind,
+        workspace: Some(workspace.name.clone()),
+        cluster: None,
+        sentence: sentence.to_owned(),
+    };
+    unseen(workspace, None, vec![failure])
+}
+
+/// The report of a workspace of whose clusters nothing is told.
+fn unseen(workspace: &Workspace, note: Option<String>, failures: Vec<Failure>) -> WorkspaceReport {
     WorkspaceReport {
         name: workspace.name.clone(),
         host: workspace.url.host_str().unwrap_or_default().to_owned(),
         mode: workspace.mode,
         seen: false,
         lines: Vec::new(),
-        failures: Vec::new(),
-        notes: vec!["not asked, because there is no token for Databricks".to_owned()],
+        failures,
+        notes: note.into_iter().collect(),
         stages: StageCounts::default(),
         elapsed: Duration::ZERO,
     }
@@ -263,3 +347,6 @@ impl TokenSource for Recording {
         self.inner.drop_token(audience, token);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,9 +22,9 @@ use crate::databricks::access::AccessProblem;
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
 use crate::meter::StageCounts;
-use crate::plan::{Allowance, Caps, Deferral, Plan};
+use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, Policy};
-use crate::report::{Failure, FailureKind, Outcome, WorkspaceReport};
+use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
 use crate::service::{CallErrorCause, Lane};
 use crate::signals::Signals;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
@@ -58,7 +58,7 @@ pub struct Clients {
 pub struct SweepRules {
     pub policy: Arc<Policy>,
     pub clock: Arc<dyn Clock>,
-    pub allowance: Arc<Allowance>,
+    pub allowances: Arc<Allowances>,
     pub action: ActionLimits,
     pub runs_page_cap: usize,
     /// Clusters of one workspace that are looked at together.
@@ -134,6 +134,7 @@ impl Visit<'_> {
                 | CallErrorCause::Transport(_)
                 | CallErrorCause::NotJson { .. }
                 | CallErrorCause::NotHtml { .. }
+                | CallErrorCause::TooLate
                 | CallErrorCause::Shape(_) => {
                     let problem = AccessProblem::of(error);
                     let sentence = format!("{}: {problem} ({error})", problem.as_str());
@@ -182,13 +183,18 @@ impl Visit<'_> {
         self.report(true, all, notes)
     }
 
-    /// Looks at every cluster, several at a time, in the order of the list.
+    /// Looks at every cluster, several at a time, and gives them in the order of
+    /// the list. One that answers slowly holds up its own place only.
     async fn judge_all(&self, clusters: Vec<Cluster>) -> Vec<(Judged, Option<Proof>)> {
-        stream::iter(clusters)
-            .map(|cluster| self.judge(cluster))
-            .buffered(self.rules.parallel_looks.max(1))
+        let looks = clusters.into_iter().enumerate();
+        let looks = looks.map(|(place, cluster)| async move { (place, self.judge(cluster).await) });
+        let parallel = self.rules.parallel_looks.max(1);
+        let mut judged: Vec<_> = stream::iter(looks)
+            .buffer_unordered(parallel)
             .collect()
-            .await
+            .await;
+        judged.sort_unstable_by_key(|(place, _)| *place);
+        judged.into_iter().map(|(_, one)| one).collect()
     }
 
     async fn judge(&self, cluster: Cluster) -> (Judged, Option<Proof>) {
@@ -209,9 +215,9 @@ impl Visit<'_> {
     /// Plans what is proven and carries it out, or says what would be.
     async fn act(&mut self, judged: &mut [(Judged, Option<Proof>)], caps: Caps) {
         let proofs = judged.iter().filter_map(|(_, proof)| proof.clone());
-        let allowance = Arc::clone(&self.rules.allowance);
         let mode = self.workspace.mode;
-        let mut plan = Plan::new(proofs.collect(), mode, caps, &allowance);
+        let allowance = self.rules.allowances.of(mode);
+        let mut plan = Plan::new(proofs.collect(), mode, caps, allowance);
         let mut outcomes: HashMap<ClusterId, Outcome> = HashMap::new();
         while let Some(proof) = plan.next_candidate() {
             let id = proof.cluster().clone();
@@ -257,6 +263,7 @@ impl Visit<'_> {
             databricks: &self.clients.databricks,
             gatherer: &self.gatherer,
             limits: self.rules.action,
+            deadline: self.clients.lane.deadline(),
         };
         let mut sent = Vec::new();
         let mut in_time = true;
@@ -273,6 +280,12 @@ impl Visit<'_> {
             };
             match action.carry_out(permit, cluster).await {
                 Ok(one) => sent.push((id, one)),
+                // What changed is that nothing answered any more.
+                Err((permit, _)) if self.time_is_up() => {
+                    in_time = false;
+                    plan.put_back(permit);
+                    break;
+                }
                 Err((permit, changed)) => {
                     plan.pass_on(permit);
                     outcomes.insert(id, Outcome::Changed(changed));
@@ -319,7 +332,7 @@ impl Visit<'_> {
     fn report(
         mut self,
         seen: bool,
-        lines: Vec<crate::report::ClusterLine>,
+        lines: Vec<ClusterLine>,
         notes: Vec<String>,
     ) -> WorkspaceReport {
         let not_reached = lines
@@ -344,3 +357,6 @@ impl Visit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

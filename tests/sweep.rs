@@ -10,13 +10,27 @@
 
 mod support;
 
+#[path = "sweep/caps.rs"]
+mod caps;
+#[path = "sweep/commands.rs"]
+mod commands;
 #[path = "sweep/credentials.rs"]
 mod credentials;
 #[path = "sweep/failures.rs"]
 mod failures;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "sweep/kept.rs"]
+mod kept;
+#[path = "sweep/names.rs"]
+mod names;
+#[path = "sweep/outcomes.rs"]
+mod outcomes;
 #[path = "sweep/promises.rs"]
 mod promises;
 #[path = "sweep/races.rs"]
 mod races;
+#[path = "sweep/secrecy.rs"]
+mod secrecy;
 #[path = "sweep/swept.rs"]
 mod swept;

@@ -144,7 +144,7 @@ impl AccessProblem {
                 }
             }
             CallErrorCause::Token(error) => Self::NoToken(error.sentence.clone()),
-            CallErrorCause::Deadline => Self::NotReached,
+            CallErrorCause::TooLate | CallErrorCause::Deadline => Self::NotReached,
             CallErrorCause::Shape(_) | CallErrorCause::NotHtml { .. } => Self::NotUnderstood,
         }
     }

@@ -143,6 +143,7 @@ impl Databricks {
             query: &query,
             body: None,
             body_cap: PAGE_CAP,
+            until: None,
         };
         let Answer(page) = self.send::<Answer<ClusterPage>>(call).await?;
         Ok(page)

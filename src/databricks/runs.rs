@@ -20,9 +20,9 @@ use thiserror::Error;
 use super::paging::{CutShort, Pages};
 use super::{Answer, Call, Databricks, PAGE_CAP};
 use crate::cluster::ClusterId;
+use crate::escape::Shown;
 use crate::service::{CallError, CallErrorCause, Stage};
 use crate::timestamp::Timestamp;
-use crate::transport::one_line;
 use record::Run;
 
 const LIST: &str = "api/2.2/jobs/runs/list";
@@ -78,10 +78,10 @@ impl fmt::Display for ActiveRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "run {}", self.run_id)?;
         if let Some(name) = &self.name {
-            write!(f, " `{}`", one_line(name, SHOWN))?;
+            write!(f, " `{}`", Shown::new(name, SHOWN))?;
         }
         if let Some(state) = &self.state {
-            write!(f, " is {}", one_line(state, SHOWN))?;
+            write!(f, " is {}", Shown::new(state, SHOWN))?;
         }
         Ok(())
     }
@@ -283,6 +283,7 @@ fn runs_call<'a>(
         query,
         body: None,
         body_cap: PAGE_CAP,
+        until: None,
     }
 }
 

@@ -123,10 +123,27 @@ async fn a_cluster_that_is_gone_is_told_from_every_other_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_words_of_a_refusal_are_told_escaped_and_an_empty_one_has_none() {
+    let rows = [
+        (
+            r#"{"error_code":"PERMISSION_DENIED","message":"no `right`\nERROR"}"#,
+            Some(r"PERMISSION_DENIED: no \u{60}right\u{60} ERROR"),
+        ),
+        ("{}", None),
+        ("", None),
+    ];
+    for (body, expected) in rows {
+        let (databricks, _) = always(403, body);
+        let error = databricks.get_cluster(&id()).await.expect_err(body);
+        assert_eq!(words_of_refusal(&error).as_deref(), expected, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn termination_is_one_post_of_the_id() {
     let (databricks, transport) = always(200, "{}");
     let (permit, second) = permit::permit();
-    let done = databricks.terminate_cluster(permit, second).await;
+    let done = databricks.terminate_cluster(permit, second, soon()).await;
     assert!(done.is_ok());
     assert_eq!(requests(&transport), ["POST /api/2.1/clusters/delete"]);
     let sent = transport.sent();
@@ -138,6 +155,47 @@ async fn termination_is_one_post_of_the_id() {
     );
 }
 
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_termination_that_may_have_arrived_is_not_sent_again() {
+    for status in [500, 502, 504] {
+        let (databricks, transport) = always(status, r#"{"message":"Unexpected error"}"#);
+        let (permit, second) = permit::permit();
+        let done = databricks.terminate_cluster(permit, second, soon()).await;
+        assert!(done.is_err());
+        assert_eq!(requests(&transport).len(), 1, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_termination_is_not_sent_on_a_proof_that_has_grown_old() {
+    let (databricks, transport) = always(429, "{}");
+    let (permit, second) = permit::permit();
+    let began = Instant::now();
+    let until = began + Duration::from_secs(1);
+    assert!(
+        databricks
+            .terminate_cluster(permit, second, until)
+            .await
+            .is_err()
+    );
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(
+        requests(&transport).len() < 4,
+        "{}",
+        requests(&transport).len()
+    );
+
+    let (databricks, transport) = always(200, "{}");
+    let (permit, second) = permit::permit();
+    let done = databricks.terminate_cluster(permit, second, began).await;
+    assert!(matches!(done, Err(error) if matches!(error.cause, CallErrorCause::TooLate)));
+    assert!(requests(&transport).is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_termination_is_an_error() {
     for (status, json) in [
@@ -146,7 +204,7 @@ async fn a_refused_termination_is_an_error() {
     ] {
         let (databricks, _) = always(status, json);
         let (permit, second) = permit::permit();
-        let done = databricks.terminate_cluster(permit, second).await;
+        let done = databricks.terminate_cluster(permit, second, soon()).await;
         assert!(done.is_err(), "{status} {json}");
     }
 }

@@ -24,7 +24,7 @@ impl ReportSink for LogReport {
         }
         let workspace = Shown::name(&report.name);
         for note in &report.notes {
-            let note = Shown::new(note, 1000);
+            let note = Shown::sentence(note);
             tracing::warn!(%workspace, "Workspace `{workspace}`: {note}");
         }
         for failed in &report.failures {
@@ -59,7 +59,7 @@ fn cluster(report: &WorkspaceReport, line: &ClusterLine) {
     let unknowns: Vec<String> = line
         .unknowns
         .iter()
-        .map(|(signal, why)| format!("{signal}: {}", Shown::text(why)))
+        .map(|(signal, why)| format!("{signal}: {}", Shown::sentence(why)))
         .collect();
     tracing::info!(
         %workspace,

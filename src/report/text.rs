@@ -58,7 +58,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         }
     }
     for note in notes {
-        let _ = writeln!(out, "  note: {}", Shown::new(note, 1000));
+        let _ = writeln!(out, "  note: {}", Shown::sentence(note));
     }
     for failure in failures {
         let _ = writeln!(out, "  FAILURE {failure}");
@@ -131,7 +131,7 @@ impl Row {
         }
         for (signal, why) in &line.unknowns {
             if !matches!(*signal, "spark" | "streaming" | "driver node" | "nodes") {
-                details.push(format!("{signal} unknown: {}", Shown::text(why)));
+                details.push(format!("{signal} unknown: {}", Shown::sentence(why)));
             }
         }
         if let Some(earliest) = line.earliest {
@@ -166,11 +166,11 @@ pub fn clause(outcome: &Outcome) -> String {
         Outcome::StillRunning(proof) => {
             format!("{}; accepted, yet it still shows RUNNING", idle(proof))
         }
-        Outcome::Changed(changed) => Shown::text(&changed.to_string()).to_string(),
+        Outcome::Changed(changed) => Shown::sentence(&changed.to_string()).to_string(),
         Outcome::Deferred { why, .. } => why.clause().to_owned(),
         Outcome::Forbidden { clause }
         | Outcome::Failed { clause }
-        | Outcome::Unparsed { clause } => Shown::new(clause, 1000).to_string(),
+        | Outcome::Unparsed { clause } => Shown::sentence(clause).to_string(),
         Outcome::NotReached => "the sweep's time was up before it was looked at".to_owned(),
     }
 }

@@ -49,6 +49,9 @@ pub enum CallErrorCause {
     /// No token to call with.
     #[error("no token: {0}")]
     Token(TokenError),
+    /// Nothing was sent, because the request's turn came after its `until`.
+    #[error("not sent, because its turn came too late")]
+    TooLate,
     /// The sweep's deadline passed.
     #[error("the sweep's deadline passed")]
     Deadline,

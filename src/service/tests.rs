@@ -29,6 +29,8 @@ fn ask() -> Ask<'static> {
         body: None,
         idempotent: true,
         body_cap: 1000,
+        from_users: false,
+        until: None,
     }
 }
 
@@ -73,6 +75,7 @@ fn status_of(error: &CallError) -> Option<u16> {
         | CallErrorCause::NotHtml { .. }
         | CallErrorCause::Shape(_)
         | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
         | CallErrorCause::Deadline => None,
     }
 }
@@ -180,6 +183,27 @@ async fn what_may_have_arrived_is_repeated_only_if_idempotent() {
         matches!(&error.cause, CallErrorCause::Transport(why) if why.kind == TransportErrorKind::Reset)
     );
     assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_its_until_and_the_end_of_the_last_one_is_told() {
+    let (service, transport) = scripted(vec![throttled("7"), json_answer()]);
+    let in_time = Ask {
+        until: Some(Instant::now() + Duration::from_secs(5)),
+        ..ask()
+    };
+    let error = fails(&service, in_time).await;
+    assert_eq!(status_of(&error), Some(429));
+    assert_eq!(transport.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    let (service, transport) = scripted(vec![json_answer()]);
+    tokio::time::sleep_until(service.lane().deadline()).await;
+    let error = fails(&service, ask()).await;
+    assert!(matches!(error.cause, CallErrorCause::Deadline), "{error}");
+    assert!(transport.sent().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -391,6 +415,22 @@ async fn a_service_that_refuses_every_token_costs_one_more_and_not_one_per_call(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_of_the_users_cannot_make_us_fetch_tokens() {
+    let (service, transport, tokens) = judged(|_| answer(401, "text/plain", ""));
+    for _ in 0..5 {
+        let of_a_driver = Ask {
+            from_users: true,
+            ..ask()
+        };
+        assert_eq!(status_of(&fails(&service, of_a_driver).await), Some(401));
+    }
+    assert_eq!(
+        (transport.sent().len(), tokens.0.load(Ordering::SeqCst)),
+        (5, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forbidden_host_is_not_sent_and_not_counted() {
     let (network, transport) = network(|_| async { json_answer() });
     let base = Url::parse("https://adb-dp-5.1.azuredatabricks.net").expect("a URL");
@@ -443,5 +483,31 @@ async fn a_token_that_the_other_side_repeats_is_taken_out() {
         let shown = format!("{error} {error:?} {service:?}");
         assert!(!shown.contains(TOKEN), "{shown}");
         assert!(!error.to_string().contains('\n'));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_part_of_a_token_is_left_where_the_kept_text_is_cut() {
+    let half = &TOKEN[..TOKEN.len() - 1];
+    for padding in 0..TOKEN.len() {
+        let body = format!("{}{TOKEN}", "x".repeat(8192 - padding));
+        let location = format!("/{}{TOKEN}", "x".repeat(2047 - padding));
+        let response = Response::builder()
+            .status(307)
+            .header("location", location)
+            .body(Bytes::from(body))
+            .expect("well-formed");
+        let (service, _) = scripted(vec![Ok(response)]);
+        let large = Ask {
+            body_cap: 10_000,
+            ..ask()
+        };
+        let CallErrorCause::Status(status) = fails(&service, large).await.cause else {
+            panic!("no status");
+        };
+        for text in [status.body, status.location.unwrap_or_default()] {
+            let kept = (4..=half.len()).any(|length| text.ends_with(&half[..length]));
+            assert!(!kept, "{padding}: {}", &text[text.len() - 30..]);
+        }
     }
 }

@@ -98,17 +98,21 @@ pub(super) fn accept(
 ) -> Result<Bytes, CallErrorCause> {
     let (parts, body) = answer.into_parts();
     let status = parts.status.as_u16();
-    let content_type = header(&parts.headers, &CONTENT_TYPE)
-        .map(|text| without_token(&text, token))
-        .unwrap_or_default();
+    let content_type = header(&parts.headers, &CONTENT_TYPE, token).unwrap_or_default();
     let kept = || {
-        let start = body.get(..KEPT_BODY).unwrap_or(&body);
-        without_token(&String::from_utf8_lossy(start), token)
+        // First the token, then the cut, which could leave the most of one.
+        let enough = KEPT_BODY.saturating_add(token.expose().len());
+        let start = body.get(..enough).unwrap_or(&body);
+        let text = without_token(&String::from_utf8_lossy(start), token);
+        match text.char_indices().find(|(at, _)| *at >= KEPT_BODY) {
+            Some((end, _)) => text[..end].to_owned(),
+            None => text,
+        }
     };
     if !parts.status.is_success() {
         return Err(CallErrorCause::Status(StatusError {
             status,
-            location: header(&parts.headers, &LOCATION).map(|text| without_token(&text, token)),
+            location: header(&parts.headers, &LOCATION, token),
             content_type,
             body: kept(),
         }));
@@ -142,10 +146,10 @@ pub(super) fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+fn header(headers: &HeaderMap, name: &HeaderName, token: &Token) -> Option<String> {
     let value = headers.get(name)?;
     let text = String::from_utf8_lossy(value.as_bytes());
-    Some(one_line(&text, KEPT_HEADER))
+    Some(one_line(&without_token(&text, token), KEPT_HEADER))
 }
 
 /// Takes our token out of what the other side sent: a driver that its users

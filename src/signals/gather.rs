@@ -72,6 +72,15 @@ impl Gatherer {
         (reading.signals, began)
     }
 
+    /// Asks once more whether an active run names the cluster, unless the walk over
+    /// the runs is still young enough. Does nothing where that was not asked.
+    pub async fn ask_runs_again(&self, signals: &mut Signals, runs_age: Duration) {
+        if signals.active_run != Signal::NotAsked {
+            let id = &signals.cluster.id;
+            signals.active_run = self.facts.active_run(id, runs_age).await;
+        }
+    }
+
     async fn answer(&self, question: Question, reading: &mut Reading) {
         let id = reading.signals.cluster.id.clone();
         let (max_age, again) = match reading.kind {
@@ -196,6 +205,12 @@ impl Gatherer {
     async fn ask_all_nodes(&self, reading: &Reading) -> Signal<NodesView> {
         let cluster = &reading.signals.cluster;
         let listed = u64::try_from(cluster.executors.len()).unwrap_or(u64::MAX);
+        // An autoscaling cluster tells no number, and an absent list is no empty one.
+        if cluster.num_workers.is_none() && listed == 0 {
+            return Signal::unknown(
+                "the cluster's record lists no executors and no number of them",
+            );
+        }
         if let Some(expected) = cluster.num_workers.filter(|expected| *expected != listed) {
             return Signal::unknown(format!(
                 "the cluster's record lists {listed} of {expected} executors"

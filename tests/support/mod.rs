@@ -38,9 +38,9 @@ const LIMITS: [(&str, &str); 14] = [
 pub(crate) struct Scene {
     pub(crate) simulator: Simulator,
     policy: String,
-    further_tables: String,
+    pub(crate) further_tables: String,
     limits: BTreeMap<&'static str, String>,
-    variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 impl Scene {
@@ -73,12 +73,6 @@ impl Scene {
     /// Sets an app setting.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Leaves a variable out.
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.variables.remove(name);
         self
     }
 

@@ -73,6 +73,23 @@ fn tokens_that_expire_mid_sweep_are_replaced() {
 }
 
 #[test]
+fn a_token_with_less_than_a_minute_left_is_not_used() {
+    let scene = Scene::of(world().token_lifetime(59));
+    let swept = scene.sweep();
+    let failure = swept.only_failure();
+    assert!(failure.starts_with("token -: "), "{failure}");
+    let record = scene.simulator.record();
+    let host = scene
+        .simulator
+        .world(|world| world.workspaces[0].host.clone());
+    assert!(record.to(&host).is_empty(), "{swept}");
+    scene.simulator.assert_clean();
+
+    let scene = Scene::of(world().token_lifetime(90));
+    scene.sweep().assert_succeeded();
+}
+
+#[test]
 fn a_secret_that_is_rotated_mid_sweep_is_read_again_once() {
     for wording in [EntraErrors::WithEscapes, EntraErrors::OneLine] {
         let mut world = world();
@@ -179,6 +196,20 @@ fn what_the_vault_refuses_is_named_with_what_to_do() {
         "settings",
         ["managed identity", "system-assigned"],
     );
+}
+
+#[test]
+fn a_failure_reads_in_the_table_as_it_was_written() {
+    let mut world = world();
+    vault(&mut world).set(CLIENT_SECRET_SECRET, "Sec8Q~wrong");
+    let scene = Scene::of(world);
+    let sentence = scene.sweep().only_failure();
+    let (_, sentence) = sentence.split_once(": ").unwrap();
+    assert!(sentence.contains(&format!("secret `{CLIENT_SECRET_SECRET}`")));
+    let text = scene.run(&[]);
+    assert_eq!(text.exit, 1, "{text}");
+    assert!(text.stdout.contains(sentence), "{text}");
+    scene.simulator.assert_clean();
 }
 
 #[test]

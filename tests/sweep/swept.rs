@@ -22,6 +22,18 @@ pub(crate) struct Swept {
 }
 
 impl Scene {
+    /// Adds a table to the policy.
+    pub(crate) fn table(mut self, text: &str) -> Self {
+        self.further_tables.push_str(text);
+        self
+    }
+
+    /// Leaves a variable out.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
     /// Sweeps with a report in JSON.
     pub(crate) fn sweep(&self) -> Swept {
         self.sweep_with(&[])

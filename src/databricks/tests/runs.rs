@@ -189,7 +189,7 @@ async fn an_odd_name_of_a_run_does_no_harm() {
         .expect("a run")
         .to_string();
     assert!(
-        shown.starts_with("run 1 `x`\\nERROR forged` is A"),
+        shown.starts_with("run 1 `x\\u{60}\\nERROR forged` is A"),
         "{shown}"
     );
     assert!(!shown.contains(['\n', '\u{1b}']), "{shown}");
