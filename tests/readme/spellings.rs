@@ -89,6 +89,7 @@ fn next_reason(reason: &KeepReason) -> Option<KeepReason> {
                 last_sign: NOW,
                 evidence: Evidence::Both,
                 threshold: Duration::from_hours(2),
+                left_to_platform: false,
             },
         },
         KeepReason::QuietTooShort { .. } => return None,
