@@ -1,4 +1,4 @@
-//! Durations as people write them.
+//! Durations and counts as people write them.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,6 +28,18 @@ impl fmt::Display for Span {
     }
 }
 
+/// A count with its noun: `1 cluster`, `2 clusters`.
+#[derive(Debug, Clone, Copy)]
+pub struct Count<N>(pub N, pub &'static str);
+
+impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, noun) = self;
+        let ending = if *count == N::from(1) { "" } else { "s" };
+        write!(f, "{count} {noun}{ending}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +58,12 @@ mod tests {
             assert_eq!(Span(Duration::from_secs(seconds)).to_string(), text);
         }
         assert_eq!(Span(Duration::from_millis(1500)).to_string(), "1s");
+    }
+
+    #[test]
+    fn one_of_a_kind_has_no_plural() {
+        assert_eq!(Count(0_usize, "failure").to_string(), "0 failures");
+        assert_eq!(Count(1_usize, "failure").to_string(), "1 failure");
+        assert_eq!(Count(2_u64, "failure").to_string(), "2 failures");
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::cluster::ClusterId;
 use crate::decision::{Changed, Earliest, KeepReason, Proof};
 use crate::escape::Shown;
+use crate::human::Count;
 use crate::meter::{StageCount, StageCounts};
 use crate::plan::Deferral;
 use crate::policy::Mode;
@@ -168,9 +169,9 @@ impl FailureKind {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.kind.as_str())?;
+        write!(f, "[{}]", self.kind.as_str())?;
         if let Some(workspace) = &self.workspace {
-            write!(f, " in workspace `{}`", Shown::name(workspace))?;
+            write!(f, " workspace `{}`", Shown::name(workspace))?;
         }
         if let Some(cluster) = &self.cluster {
             write!(f, ", cluster `{}`", Shown::name(cluster.as_str()))?;
@@ -270,12 +271,12 @@ impl Closing {
             outcomes.join(", ")
         };
         format!(
-            "{} mode: {} clusters in {} workspaces ({} not seen): {outcomes}; {} failures",
+            "{} mode: {} in {} ({} not seen): {outcomes}; {}",
             self.mode.as_str(),
-            totals.clusters,
-            totals.workspaces,
+            Count(totals.clusters, "cluster"),
+            Count(totals.workspaces, "workspace"),
             totals.not_seen.len(),
-            totals.failures + self.failures.len(),
+            Count(totals.failures + self.failures.len(), "failure"),
         )
     }
 }

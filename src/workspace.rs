@@ -21,6 +21,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::access::AccessProblem;
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
+use crate::human::Count;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, Policy};
@@ -340,8 +341,10 @@ impl Visit<'_> {
             .filter(|line| line.outcome == Outcome::NotReached)
             .count();
         if not_reached > 0 {
-            let sentence =
-                format!("the sweep's time was up before {not_reached} clusters were judged");
+            let sentence = format!(
+                "the sweep's time was up before it had judged {}",
+                Count(not_reached, "cluster")
+            );
             self.fail(FailureKind::Deadline, None, sentence);
         }
         WorkspaceReport {

@@ -96,7 +96,7 @@ async fn a_sweep_that_succeeds_leaves_one_line_per_cluster_with_the_invocation()
     let success = outcome.success().unwrap();
     assert!(success.oddities.is_empty(), "{:?}", success.oddities);
     assert!(
-        success.logs[0].contains("3 clusters in 1 workspaces"),
+        success.logs[0].contains("3 clusters in 1 workspace"),
         "{:?}",
         success.logs
     );

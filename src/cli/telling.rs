@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::Progress;
+use crate::human::Count;
 use crate::report::{Closing, WorkspaceReport, json, text};
 use crate::sweep::ReportSink;
 
@@ -35,7 +36,7 @@ impl ReportSink for PrintedReport {
     fn begin(&mut self, workspaces: usize) {
         self.workspaces = workspaces;
         self.progress
-            .tell(&format!("sweeping {workspaces} workspaces …"));
+            .tell(&format!("sweeping {} …", Count(workspaces, "workspace")));
     }
 
     fn workspace(&mut self, report: &WorkspaceReport) {
@@ -53,7 +54,9 @@ impl ReportSink for PrintedReport {
             ..
         } = *self;
         self.progress.tell(&format!(
-            "{done} of {workspaces} workspaces done, {clusters} clusters so far"
+            "{done} of {} done, {} so far",
+            Count(workspaces, "workspace"),
+            Count(clusters, "cluster"),
         ));
     }
 

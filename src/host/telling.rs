@@ -5,6 +5,7 @@
 //! nor `Logs` of a failed one.
 
 use crate::escape::Shown;
+use crate::human::Count;
 use crate::report::text::{clause, earliest_words};
 use crate::report::{Closing, ClusterLine, Failure, Outcome, WorkspaceReport};
 use crate::sweep::ReportSink;
@@ -15,7 +16,7 @@ pub struct LogReport;
 
 impl ReportSink for LogReport {
     fn begin(&mut self, workspaces: usize) {
-        tracing::info!(workspaces, "Sweeping {workspaces} workspaces");
+        tracing::info!(workspaces, "Sweeping {}", Count(workspaces, "workspace"));
     }
 
     fn workspace(&mut self, report: &WorkspaceReport) {

@@ -80,6 +80,7 @@ fn cluster(line: &ClusterLine) -> Value {
         "clause": clause(outcome),
         "earliest": earliest.and_then(at),
         "earliest_clause": earliest.map(earliest_words),
+        "last_sign": proof.map(|proof| proof.last_sign().to_string()),
         "quiet_since": proof.map(|proof| proof.quiet_since().to_string()),
         "evidence": proof.map(|proof| proof.evidence().as_str()),
         "threshold_s": proof.map(|proof| proof.threshold().as_secs()),

@@ -205,16 +205,16 @@ analytics (adb-1111111111111111.1.azuredatabricks.net): report mode, 2 clusters,
                                                spark: busy: job 17; streaming: no active query; nodes: quiet (all) since 2026-11-18T08:00:00Z
                                                completed runs unknown: page 3: HTTP 500
                                                never: while Spark is busy
-  would terminate  0101-000000-idle0001        quiet since 2026-11-21T06:00:00Z; Spark and nodes say quiet, for more than 2h
+  would terminate  0101-000000-idle0001        no sign of life since 2026-11-21T06:00:00Z; Spark and nodes say quiet, for more than 2h
                                                earliest 2026-11-21T08:00:00Z
   note: nodes unknown for 1 clusters: HTTP 403
-  FAILURE workspace in workspace `analytics`: completed runs could not be listed
+  FAILURE [workspace] workspace `analytics`: completed runs could not be listed
 ";
     assert_eq!(text::workspace(&report), expected);
     let expected = "\
-report mode: 2 clusters in 1 workspaces (0 not seen): 1 kept, 1 would terminate; 1 failures
+report mode: 2 clusters in 1 workspace (0 not seen): 1 kept, 1 would terminate; 1 failure
   kept: 1 spark_busy
-  3 secret reads, 1 token requests; requests by stage: clusters 2 in 310ms, spark 9 in 1s
+  3 secret reads, 1 token request; requests by stage: clusters 2 in 310ms, spark 9 in 1s
   took 2s
 ";
     assert_eq!(text::closing(&closing(&[report], Vec::new())), expected);
@@ -224,7 +224,7 @@ report mode: 2 clusters in 1 workspaces (0 not seen): 1 kept, 1 would terminate;
 fn an_empty_sweep_says_so() {
     let expected = "\
 report mode: 0 clusters in 0 workspaces (0 not seen): nothing to judge; 0 failures
-  3 secret reads, 1 token requests; requests by stage: none
+  3 secret reads, 1 token request; requests by stage: none
   took 2s
 ";
     assert_eq!(text::closing(&closing(&[], Vec::new())), expected);
@@ -253,9 +253,10 @@ fn json_has_one_line_per_workspace_and_the_same_facts_as_the_text() {
             "cluster_name": "team-x",
             "outcome": "would_terminate",
             "reason": "both_witnesses",
-            "clause": "quiet since 2026-11-21T06:00:00Z; Spark and nodes say quiet, for more than 2h",
+            "clause": "no sign of life since 2026-11-21T06:00:00Z; Spark and nodes say quiet, for more than 2h",
             "earliest": "2026-11-22T12:00:00Z",
             "earliest_clause": "earliest 2026-11-22T12:00:00Z",
+            "last_sign": "2026-11-21T06:00:00Z",
             "quiet_since": "2026-11-21T06:00:00Z",
             "evidence": "both_witnesses",
             "threshold_s": 7200,

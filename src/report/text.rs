@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::{Closing, ClusterLine, Outcome, WorkspaceReport, stage_words};
 use crate::decision::Earliest;
 use crate::escape::Shown;
-use crate::human::Span;
+use crate::human::{Count, Span};
 
 /// One workspace: a heading, a row per cluster, notes and failures.
 #[must_use]
@@ -25,17 +25,17 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         elapsed,
     } = report;
     let clusters = if *seen {
-        format!("{} clusters", lines.len())
+        Count(lines.len(), "cluster").to_string()
     } else {
         "not seen".to_owned()
     };
     let _ = writeln!(
         out,
-        "{} ({}): {} mode, {clusters}, {} requests in {}",
+        "{} ({}): {} mode, {clusters}, {} in {}",
         Shown::name(name),
         Shown::name(host),
         mode.as_str(),
-        stages.requests(),
+        Count(stages.requests(), "request"),
         Span(*elapsed),
     );
     let rows: Vec<Row> = lines.iter().map(Row::of).collect();
@@ -92,9 +92,9 @@ pub fn closing(closing: &Closing) -> String {
         .collect();
     let _ = writeln!(
         out,
-        "  {} secret reads, {} token requests; requests by stage: {}",
-        closing.secret_reads,
-        closing.token_requests,
+        "  {}, {}; requests by stage: {}",
+        Count(closing.secret_reads, "secret read"),
+        Count(closing.token_requests, "token request"),
         if stages.is_empty() {
             "none".to_owned()
         } else {
@@ -123,7 +123,7 @@ impl Row {
         };
         let said = &line.said;
         let mut details = Vec::new();
-        if !said.spark.is_empty() {
+        if said.anything() {
             details.push(format!(
                 "spark: {}; streaming: {}; nodes: {}",
                 said.spark, said.streaming, said.nodes
@@ -151,8 +151,8 @@ impl Row {
 pub fn clause(outcome: &Outcome) -> String {
     let idle = |proof: &crate::decision::Proof| {
         format!(
-            "quiet since {}; {}, for more than {}",
-            proof.quiet_since(),
+            "no sign of life since {}; {}, for more than {}",
+            proof.last_sign(),
             proof.evidence().clause(),
             Span(proof.threshold())
         )

@@ -38,12 +38,24 @@ impl Said {
     }
 }
 
+impl Said {
+    /// Whether any witness was asked.
+    #[must_use]
+    pub fn anything(&self) -> bool {
+        let silent = |clause: &str| clause.is_empty() || clause == NOT_ASKED || clause == OFF;
+        !(silent(&self.spark) && silent(&self.streaming) && silent(&self.nodes))
+    }
+}
+
+const NOT_ASKED: &str = "not asked";
+const OFF: &str = "switched off";
+
 fn clause<T>(signal: &Signal<T>, is_allowed: bool, known: impl Fn(&T) -> String) -> String {
     match signal {
         Signal::Known(value) => known(value),
         Signal::Unknown(why) => format!("unknown: {why}"),
-        Signal::NotAsked if is_allowed => "not asked".to_owned(),
-        Signal::NotAsked => "switched off".to_owned(),
+        Signal::NotAsked if is_allowed => NOT_ASKED.to_owned(),
+        Signal::NotAsked => OFF.to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{Judged, Policy};
 use crate::cluster::ClusterId;
 use crate::decision::{Earliest, KeepReason};
-use crate::human::Span;
+use crate::human::{Count, Span};
 use crate::report::words::Said;
 use crate::report::{ClusterLine, Outcome};
 use crate::signals::{Signal, Signals, Why};
@@ -96,13 +96,17 @@ pub(super) fn notes(
         .count();
     if without_witness > 0 {
         notes.push(format!(
-            "{without_witness} clusters have no witness that could prove them idle; {}",
+            "no witness could prove {} idle; {}",
+            Count(without_witness, "cluster"),
             what_to_grant(policy)
         ));
     }
     for (signal, counts) in unknown_witnesses(judged) {
         for (why, count) in counts {
-            notes.push(format!("{signal} unknown for {count} clusters: {why}"));
+            notes.push(format!(
+                "{signal} unknown for {}: {why}",
+                Count(count, "cluster")
+            ));
         }
     }
     notes
