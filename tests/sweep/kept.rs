@@ -330,7 +330,7 @@ fn a_principal_without_metrics_and_drivers_is_told_what_to_grant() {
     assert_eq!(swept.closing["totals"]["kept"]["no_witness"], 2, "{swept}");
     let notes = swept.workspace("one")["notes"].to_string();
     for part in [
-        "2 clusters have no witness",
+        "no witness could prove 2 clusters idle",
         "CAN_ATTACH_TO",
         "Monitoring Reader",
     ] {
