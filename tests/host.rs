@@ -113,7 +113,7 @@ async fn a_sweep_that_succeeds_leaves_one_line_per_cluster_with_the_invocation()
         let named = format!(" cluster.id={cluster_id} ");
         let lines: Vec<_> = records
             .iter()
-            .filter(|record| record.text.contains(&named))
+            .filter(|record| record.text.contains(&named) && record.text.contains(" outcome="))
             .collect();
         assert_eq!(lines.len(), 1, "{records:#?}");
         let text = &lines[0].text;
@@ -330,7 +330,9 @@ async fn a_hostile_name_can_neither_forge_a_record_nor_change_its_level() {
     }
     for number in 0..names.len() {
         let named = format!(" cluster.id=0101-000000-hostile{number} ");
-        let of_cluster = records.iter().filter(|record| record.text.contains(&named));
+        let of_cluster = records
+            .iter()
+            .filter(|record| record.text.contains(&named) && record.text.contains(" outcome="));
         let levels: Vec<_> = of_cluster.map(|record| record.level).collect();
         assert_eq!(levels, [LogLevel::Information], "{number}");
     }

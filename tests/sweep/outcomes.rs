@@ -106,31 +106,44 @@ fn a_termination_that_keeps_failing_is_sent_no_more_often_than_allowed() {
 }
 
 #[test]
-fn a_termination_whose_answer_is_lost_is_read_back() {
-    for (times, sent) in [(Times::First(1), 2), (Times::Always, 3)] {
-        for fault in [
-            Fault::LoseAnswer,
-            Fault::ResetAfterHeaders,
-            Fault::TruncateBody,
-        ] {
-            let scene = scene(idle("idle"));
-            let label = format!("{fault:?} {times:?}");
-            scene.simulator.fault(Match::termination(), times, fault);
-            let swept = scene.sweep();
-            swept.assert_succeeded();
-            assert_eq!(
-                swept.said_of("idle"),
-                "terminated: both_witnesses",
-                "{label}"
-            );
-            assert_eq!(
-                scene.simulator.record().terminations().len(),
-                sent,
-                "{label}"
-            );
-            scene.simulator.assert_clean();
-        }
+fn a_termination_whose_answer_is_lost_is_read_back_and_never_repeated() {
+    for fault in [
+        Fault::LoseAnswer,
+        Fault::ResetAfterHeaders,
+        Fault::TruncateBody,
+    ] {
+        let scene = scene(idle("idle"));
+        let label = format!("{fault:?}");
+        scene
+            .simulator
+            .fault(Match::termination(), Times::Always, fault);
+        let swept = scene.sweep();
+        swept.assert_succeeded();
+        let said = swept.said_of("idle");
+        assert_eq!(said, "terminated: both_witnesses", "{label}");
+        let sent = scene.simulator.record().terminations();
+        assert_eq!(sent.len(), 1, "{label}");
+        scene.simulator.assert_clean();
     }
+}
+
+#[test]
+fn a_termination_that_never_arrived_and_gave_no_answer_is_left_to_the_next_sweep() {
+    let scene = scene(idle("idle")).limit("read_back_for", "\"100ms\"");
+    scene.simulator.fault(
+        Match::termination(),
+        Times::First(1),
+        Fault::ResetBeforeAnswer,
+    );
+    let swept = scene.sweep();
+    assert_eq!(swept.exit, 1, "{swept}");
+    assert_eq!(swept.said_of("idle"), "failed: failed");
+    assert_eq!(scene.simulator.record().terminations().len(), 1);
+    assert_eq!(state(&scene, "idle"), "RUNNING");
+    let next = scene.sweep();
+    next.assert_succeeded();
+    assert_eq!(next.said_of("idle"), "terminated: both_witnesses");
+    scene.simulator.assert_clean();
 }
 
 #[test]
