@@ -134,7 +134,9 @@ pub fn classify(idempotent: bool, outcome: &Outcome<'_>) -> Verdict {
 
 fn answer_passes(idempotent: bool, status: u16, body: &str) -> bool {
     match status {
-        429 | 503 => true,
+        429 => true,
+        // A gateway may say 503 after the work behind it was done.
+        503 => idempotent || contains_any(body, LIMITED),
         400 | 401 | 403 | 404 => false,
         408 | 502 | 504 => idempotent,
         // A refusal by the limiter is safe to repeat whatever the request does.
@@ -262,7 +264,8 @@ mod tests {
         for (status, body, idempotent, other) in [
             (429, "", true, true),
             (429, r#"{"error_code":"RESOURCE_EXHAUSTED"}"#, true, true),
-            (503, "<html>", true, true),
+            (503, "<html>", true, false),
+            (503, "RESOURCE_EXHAUSTED", true, true),
             (502, "", true, false),
             (504, "", true, false),
             (408, "", true, false),

@@ -92,17 +92,21 @@ fn a_termination_that_is_refused_is_a_failure_with_the_reason() {
 }
 
 #[test]
-fn a_termination_that_keeps_failing_is_sent_no_more_often_than_allowed() {
-    let scene = scene(idle("idle")).limit("read_back_for", "\"100ms\"");
-    scene
-        .simulator
-        .fault(Match::termination(), Times::Always, Fault::status(503));
-    let swept = scene.sweep();
-    assert_eq!(swept.exit, 1, "{swept}");
-    assert_eq!(swept.said_of("idle"), "failed: failed");
-    assert_eq!(scene.simulator.record().terminations().len(), 3);
-    assert_eq!(state(&scene, "idle"), "RUNNING");
-    scene.simulator.assert_clean();
+fn a_termination_is_repeated_only_where_the_answer_says_that_nothing_was_done() {
+    for (fault, sent) in [(Fault::throttled(0), 3), (Fault::status(503), 1)] {
+        let scene = scene(idle("idle")).limit("read_back_for", "\"100ms\"");
+        let label = format!("{fault:?}");
+        scene
+            .simulator
+            .fault(Match::termination(), Times::Always, fault);
+        let swept = scene.sweep();
+        assert_eq!(swept.exit, 1, "{swept}");
+        assert_eq!(swept.said_of("idle"), "failed: failed");
+        let terminations = scene.simulator.record().terminations();
+        assert_eq!(terminations.len(), sent, "{label}");
+        assert_eq!(state(&scene, "idle"), "RUNNING");
+        scene.simulator.assert_clean();
+    }
 }
 
 #[test]
