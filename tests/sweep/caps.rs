@@ -1,7 +1,7 @@
 //! The caps: a rate, not a limit. The longest idle go first, the rest wait for
 //! the next sweep and are told of.
 
-use simulator::world::{Cluster, Run, Workspace, World, hours, minutes};
+use simulator::world::{Cluster, PageEnd, Run, Workspace, World, hours, minutes};
 use simulator::{Match, Times, When};
 
 use crate::support::Scene;
@@ -10,7 +10,13 @@ use crate::support::Scene;
 /// idle for the longest time.
 fn first_day() -> World {
     let busy = (0..20).map(|number| Cluster::busy(&format!("busy-{number:02}")));
-    World::new().workspace(Workspace::named("old").clusters(idle(40)).clusters(busy))
+    // On three pages, the last one told by an empty token.
+    let workspace = Workspace::named("old")
+        .cluster_page_size(25)
+        .page_end(PageEnd::Empty)
+        .clusters(idle(40))
+        .clusters(busy);
+    World::new().workspace(workspace)
 }
 
 fn idle(count: u32) -> impl Iterator<Item = Cluster> {

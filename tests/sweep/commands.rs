@@ -72,7 +72,7 @@ fn a_workspace_that_the_policy_only_reports_is_not_terminated_in() {
     let scene = scene();
     let tables = scene.simulator.policy_workspaces();
     let tables = tables.replace("name = \"two\"\n", "name = \"two\"\nmode = \"report\"\n");
-    let limits = "[limits]\nread_back_every = \"20ms\"\n";
+    let limits = "[limits]\nread_back_every = \"20ms\"\nrequest_burst = 1000\n";
     let policy = format!("[witness.spark]\nprincipal = \"main\"\n{limits}{tables}");
     let scene = scene.set("TERMINATE_CLUSTERS_POLICY", &policy);
     let swept = scene.sweep();

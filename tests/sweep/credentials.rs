@@ -73,6 +73,23 @@ fn tokens_that_expire_mid_sweep_are_replaced() {
 }
 
 #[test]
+fn a_token_with_less_than_a_minute_left_is_not_used() {
+    let scene = Scene::of(world().token_lifetime(59));
+    let swept = scene.sweep();
+    let failure = swept.only_failure();
+    assert!(failure.starts_with("token -: "), "{failure}");
+    let record = scene.simulator.record();
+    let host = scene
+        .simulator
+        .world(|world| world.workspaces[0].host.clone());
+    assert!(record.to(&host).is_empty(), "{swept}");
+    scene.simulator.assert_clean();
+
+    let scene = Scene::of(world().token_lifetime(90));
+    scene.sweep().assert_succeeded();
+}
+
+#[test]
 fn a_secret_that_is_rotated_mid_sweep_is_read_again_once() {
     for wording in [EntraErrors::WithEscapes, EntraErrors::OneLine] {
         let mut world = world();

@@ -153,6 +153,7 @@ fn a_job_keeps_its_cluster_in_whatever_form_it_names_it() {
         ("for-each", TaskForm::ForEach),
     ];
     let mut workspace = Workspace::named("one")
+        .run_page_size(2)
         .cluster(idle("control"))
         .cluster(idle("legacy"))
         .cluster(idle("queued"))

@@ -209,6 +209,20 @@ fn what_was_not_reached_in_time_is_said_and_nothing_is_done_to_it() {
 }
 
 #[test]
+fn what_could_not_be_read_back_before_the_deadline_is_not_terminated() {
+    let scene = scene(idle("idle"))
+        .limit("sweep_deadline", "\"20s\"")
+        .limit("read_back_for", "\"20s\"");
+    let swept = scene.sweep();
+    assert_eq!(swept.exit, 1, "{swept}");
+    assert_eq!(swept.said_of("idle"), "deferred: deadline");
+    let failure = swept.only_failure();
+    assert!(failure.starts_with("deadline one: "), "{failure}");
+    assert!(scene.simulator.record().mutating().is_empty());
+    scene.simulator.assert_clean();
+}
+
+#[test]
 fn a_workspace_that_hangs_delays_no_other_and_is_given_up_at_the_deadline() {
     let hanging = Workspace::named("hanging").cluster(idle("never-seen"));
     let host = hanging.host.clone();

@@ -2,6 +2,7 @@
 //! secrets, hosts.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use simulator::world::{Cluster, Run, Workspace, World, hours};
 use simulator::{Fault, Match, Record, Times};
@@ -58,6 +59,7 @@ fn terminate_mode_changes_nothing_but_by_terminating_what_it_reports() {
     let id = |name| scene.simulator.world(|world| world.cluster_id("one", name));
     assert_eq!(record.terminations(), [id("long-idle"), id("idle")]);
     assert_eq!(record.mutating().len(), 2);
+    assert_eq!(swept.stderr, "", "the report on stdout says it all");
     for name in ["idle", "long-idle"] {
         assert_eq!(swept.said_of(name), "terminated: both_witnesses");
         let state = scene
@@ -140,6 +142,21 @@ fn only_the_hosts_that_the_settings_name_are_contacted() {
         .map(|connect| connect.target.clone())
         .collect();
     assert_eq!(contacted, expected);
+    scene.simulator.assert_clean();
+}
+
+#[test]
+fn a_workspace_has_no_more_requests_under_way_than_allowed() {
+    let clusters = (0..6).map(|number| Cluster::idle(&format!("idle-{number}")).since(hours(5)));
+    let workspace = Workspace::named("one").clusters(clusters);
+    let host = workspace.host.clone();
+    let scene =
+        Scene::of(World::new().workspace(workspace)).limit("parallel_requests_per_workspace", "2");
+    // Long enough for requests to overlap.
+    let pause = Fault::Delay(Duration::from_millis(5));
+    scene.simulator.fault(Match::any(), Times::Always, pause);
+    scene.sweep().assert_succeeded();
+    assert_eq!(scene.simulator.record().peak_at(&host), 2);
     scene.simulator.assert_clean();
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::world::{NOW, TICK, World, hours, minutes};
-use crate::decision::Decision;
+use crate::decision::{Decision, KeepReason};
 use crate::policy::{ExemptSelector, Exemption, Glob};
 use crate::signals::{NodesView, Signal, SparkWorkKind};
 use crate::timestamp::Timestamp;
@@ -185,6 +185,22 @@ fn times_ahead_of_ours_keep_a_cluster_wherever_they_come_from() {
         let nodes = decided(&|world| world.signals.driver_node = Signal::Known(view.clone()));
         assert_eq!(nodes, "quiet_too_short");
     }
+}
+
+#[test]
+fn time_ahead_is_told_as_now() {
+    let mut stamped = World::idle();
+    stamped.cluster().last_activity_time = Some(NOW.plus(minutes(5)));
+    let Decision::Keep(KeepReason::RecentActivity { at, .. }) = stamped.decide() else {
+        panic!("{:?}", stamped.decide());
+    };
+    assert_eq!(at, NOW);
+    let mut completed = World::idle();
+    completed.spark().last_completion = Some(NOW.plus(hours(1)));
+    let Decision::Keep(KeepReason::QuietTooShort { quiet }) = completed.decide() else {
+        panic!("{:?}", completed.decide());
+    };
+    assert_eq!((quiet.since, quiet.last_sign), (NOW, NOW));
 }
 
 #[test]
