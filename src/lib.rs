@@ -13,97 +13,97 @@
 
 // What judges: values in, values out.
 
-/// The sixteen rules: signals, policy and `now` in, keep or a proof out.
+// The sixteen rules: signals, policy and `now` in, keep or a proof out.
 pub mod decision;
 
-/// The facts about one cluster, each known, unknown or not asked, and the asking.
+// The facts about one cluster, each known, unknown or not asked, and the asking.
 pub mod signals;
 
-/// What the raw answers of Spark and of the machines mean.
+// What the raw answers of Spark and of the machines mean.
 pub mod witness;
 
-/// Caps and order: permits for the longest idle.
+// Caps and order: permits for the longest idle.
 pub mod plan;
 
-/// What was seen and done, as text and JSON.
+// What was seen and done, as text and JSON.
 pub mod report;
 
-/// One cluster in our own terms.
+// One cluster in our own terms.
 pub mod cluster;
 
-/// The operator's rules as values.
+// The operator's rules as values.
 pub mod policy;
 
 // What asks and acts.
 
-/// One sweep over all workspaces of a request.
+// One sweep over all workspaces of a request.
 pub mod sweep;
 
-/// One workspace: list, look, plan, act, report.
+// One workspace: list, look, plan, act, report.
 pub mod workspace;
 
-/// One termination: look again, terminate, read back.
+// One termination: look again, terminate, read back.
 pub mod action;
 
 // How it reaches the outside.
 
-/// The Databricks workspace API.
+// The Databricks workspace API.
 pub mod databricks;
 
-/// The Spark UI on a cluster's driver.
+// The Spark UI on a cluster's driver.
 pub mod spark;
 
-/// Host metrics of the clusters' machines.
+// Host metrics of the clusters' machines.
 pub mod azure_monitor;
 
-/// The service principal's secrets.
+// The service principal's secrets.
 pub mod key_vault;
 
-/// Its tokens, one per audience and sweep.
+// Its tokens, one per audience and sweep.
 pub mod identity;
 
-/// A call with token, pace and repetitions.
+// A call with token, pace and repetitions.
 pub mod service;
 
-/// What is worth repeating, and when.
+// What is worth repeating, and when.
 pub mod retry;
 
-/// One exchange, to permitted hosts only.
+// One exchange, to permitted hosts only.
 pub mod transport;
 
-/// The endpoints of a cloud, and who may receive a token.
+// The endpoints of a cloud, and who may receive a token.
 pub mod cloud;
 
 // How it is started, and what it is told.
 
-/// The Functions host's side of the contract.
+// The Functions host's side of the contract.
 pub mod host;
 
-/// The command line.
+// The command line.
 pub mod cli;
 
-/// Everything that an operator sets.
+// Everything that an operator sets.
 pub mod settings;
 
-/// Settings turned into the parts of a sweep.
+// Settings turned into the parts of a sweep.
 pub mod wiring;
 
-/// Log records as single lines.
+// Log records as single lines.
 pub mod logging;
 
 // Small values that all of them use.
 
-/// An instant, and its spellings.
+// An instant, and its spellings.
 pub mod timestamp;
 
-/// Where the time comes from.
+// Where the time comes from.
 pub mod clock;
 
-/// Counts of requests and time.
+// Counts of requests and time.
 pub mod meter;
 
-/// Text from outside, made safe to show.
+// Text from outside, made safe to show.
 pub mod escape;
 
-/// Durations as people write them.
+// Durations as people write them.
 pub mod human;

@@ -10,6 +10,10 @@ use wildmatch::WildMatch;
 use crate::cluster::Cluster;
 use crate::timestamp::Timestamp;
 
+/// How much longer than its own limit the platform may take before a cluster that
+/// still runs counts as active by its reckoning.
+pub const PLATFORM_MARGIN: Duration = Duration::from_mins(15);
+
 /// What a sweep may do. A request and a workspace can only narrow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {

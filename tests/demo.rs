@@ -55,6 +55,7 @@ fn after(reason: &KeepReason) -> Option<KeepReason> {
         last_sign: at,
         evidence: Evidence::Both,
         threshold: Duration::ZERO,
+        left_to_platform: false,
     };
     Some(match reason {
         KeepReason::NotAllPurpose { .. } => KeepReason::NotRunning { state: text() },

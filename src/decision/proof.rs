@@ -150,6 +150,9 @@ pub struct Quiet {
     pub last_sign: Timestamp,
     pub evidence: Evidence,
     pub threshold: Duration,
+    /// Whether the platform's own limit, which is trusted, ends before the
+    /// threshold: a cluster that outlives it is left to the platform.
+    pub left_to_platform: bool,
 }
 
 /// What the second look found that the first had not.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::proof::{Evidence, Quiet};
 use super::reason::Weakness;
 use super::{Look, Question};
-use crate::policy::Policy;
+use crate::policy::{PLATFORM_MARGIN, Policy};
 use crate::signals::{NodesView, SparkView, StreamingView};
 use crate::timestamp::Timestamp;
 
@@ -111,12 +111,23 @@ impl<'a> Look<'a> {
             self.last_activity(),
         ];
         let last_sign = signs.into_iter().flatten().max();
+        let threshold = threshold(evidence, self.policy);
         Ok(last_sign.map(|last_sign| Quiet {
             since: last_sign.max(known_from.unwrap_or(last_sign)).min(self.now),
             last_sign: last_sign.min(self.now),
             evidence,
-            threshold: threshold(evidence, self.policy),
+            threshold,
+            left_to_platform: self.platform_limit().is_some_and(|limit| limit < threshold),
         }))
+    }
+
+    /// How long a quiet cluster may live before it must have been active by the
+    /// platform's reckoning; `None` where that says nothing, or is not trusted.
+    pub(super) fn platform_limit(&self) -> Option<Duration> {
+        let minutes = self.signals.cluster.autotermination_minutes;
+        let trusted = minutes > 0 && self.policy.trust_platform_clock;
+        let limit = Duration::from_secs(minutes.saturating_mul(60));
+        trusted.then(|| limit.saturating_add(PLATFORM_MARGIN))
     }
 
     pub(super) fn weakness_of_spark(&self) -> Result<Option<Weakness>, Question> {

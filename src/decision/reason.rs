@@ -289,6 +289,9 @@ impl KeepReason {
             Self::NoWitness => Earliest::Never("until a witness answers"),
             Self::EvidenceTooWeak { .. } => Earliest::Never("until another witness answers"),
             Self::PlatformSawActivity { .. } => Earliest::Never("left to the platform"),
+            Self::QuietTooShort { quiet } if quiet.left_to_platform => {
+                Earliest::Never("left to the platform, whose own limit ends first")
+            }
             Self::QuietTooShort { quiet } => Earliest::At(quiet.since.plus(quiet.threshold)),
         }
     }

@@ -16,10 +16,6 @@ use crate::timestamp::Timestamp;
 /// for as long, is shown to an operator.
 const CONTRADICTION_AFTER: Duration = Duration::from_hours(24);
 
-/// How much longer than its own limit the platform may take before a cluster that
-/// still runs counts as active by its reckoning.
-const PLATFORM_MARGIN: Duration = Duration::from_mins(15);
-
 /// Tag whose presence protects a cluster, unless its value is `false`.
 const PROTECT_TAG: &str = "terminate-clusters";
 
@@ -283,17 +279,16 @@ fn evidence_too_weak(look: &Look<'_>) -> Reason {
 }
 
 fn platform_saw_activity(look: &Look<'_>) -> Reason {
-    let minutes = look.signals.cluster.autotermination_minutes;
-    if minutes == 0 || !look.policy.trust_platform_clock {
+    let Some(limit) = look.platform_limit() else {
         return Ok(None);
-    }
+    };
     let Some(quiet) = look.quiet()? else {
         return Ok(Some(KeepReason::NoWitness));
     };
-    let autotermination = Duration::from_secs(minutes.saturating_mul(60));
-    let saw = look.now.since(quiet.since) > autotermination.saturating_add(PLATFORM_MARGIN);
+    let minutes = look.signals.cluster.autotermination_minutes;
+    let saw = look.now.since(quiet.since) > limit;
     Ok(saw.then_some(KeepReason::PlatformSawActivity {
-        autotermination,
+        autotermination: Duration::from_secs(minutes.saturating_mul(60)),
         quiet_since: quiet.since,
     }))
 }

@@ -15,8 +15,7 @@ use std::time::Duration;
 
 pub use self::answer::{Metric, MetricName, Point, Series, VmMetrics};
 pub use self::window::{
-    BUCKET, FINE_LOOKBACK, Interval, LOOKBACK_MARGIN, MIN_POINTS, PLATFORM_MARGIN, SETTLING,
-    Window, lookback,
+    BUCKET, FINE_LOOKBACK, Interval, LOOKBACK_MARGIN, MIN_POINTS, SETTLING, Window, lookback,
 };
 
 use super::{refuse, shown};

@@ -1,8 +1,8 @@
 //! Rules in corners where signals, policy and tags meet oddly: each test is
 //! named after the rule that must hold there too.
 
-use super::world::{World, hours, proof};
-use crate::decision::{Decision, Evidence, KeepReason, Weakness, longest_wait};
+use super::world::{World, hours, minutes, proof};
+use crate::decision::{Decision, Earliest, Evidence, KeepReason, Weakness, longest_wait};
 use crate::signals::{NodesView, Signal, StreamingView};
 
 #[test]
@@ -72,4 +72,22 @@ fn keep_until_a_year_with_a_sign_is_unreadable_and_protects() {
         let expected = KeepReason::KeepUntilUnreadable { value };
         assert_eq!(world.decide(), Decision::Keep(expected));
     }
+}
+
+#[test]
+fn no_time_is_told_to_a_cluster_that_the_platform_outlives() {
+    let mut world = World::idle();
+    world.nodes_quiet_for(minutes(30));
+    world.signals.cluster.autotermination_minutes = 60;
+    let Decision::Keep(reason) = world.decide() else {
+        panic!("terminated");
+    };
+    assert_eq!(reason.as_str(), "quiet_too_short");
+    let left = Earliest::Never("left to the platform, whose own limit ends first");
+    assert_eq!(reason.earliest(&world.policy), left);
+    world.policy.trust_platform_clock = false;
+    let Decision::Keep(reason) = world.decide() else {
+        panic!("terminated");
+    };
+    assert!(matches!(reason.earliest(&world.policy), Earliest::At(_)));
 }

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::policy::PLATFORM_MARGIN;
 use crate::signals::Why;
 use crate::timestamp::Timestamp;
 use crate::witness::refuse;
@@ -22,9 +23,6 @@ pub const FINE_LOOKBACK: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What is looked at beyond the longest wait, so that a quiet machine can reach it.
 pub const LOOKBACK_MARGIN: Duration = Duration::from_secs(10 * 60);
-
-/// How much longer than `autotermination_minutes` a quiet must last before the platform's clock speaks.
-pub const PLATFORM_MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// The stretch that is judged as one, aligned to the clock.
 pub const BUCKET: Duration = Duration::from_secs(5 * 60);

@@ -1,0 +1,107 @@
+//! Holds the README to the product: its sample report, its table of settings,
+//! its list of reasons and the tests that it names.
+//!
+//! `UPDATE_README=1 cargo test --test readme` writes the blocks
+//! that are made from the code; without it a difference fails the test.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
+
+mod cloud;
+mod promise;
+mod sample;
+mod spellings;
+
+use std::path::{Path, PathBuf};
+
+use terminate_clusters::settings;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// Compares the block between `<!-- name -->` and `<!-- /name -->` with what it should
+/// hold, or writes it where the environment says so.
+fn hold_block(name: &str, expected: &str) {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let text = readme();
+    let (head, rest) = text.split_once(&begin).unwrap();
+    let (block, tail) = rest.split_once(&end).unwrap();
+    let is_writing = std::env::vars_os().any(|(variable, _)| variable == "UPDATE_README");
+    if is_writing {
+        let text = format!("{head}{begin}{expected}{end}{tail}");
+        std::fs::write(root().join("README.md"), text).unwrap();
+    } else {
+        assert_eq!(
+            block, expected,
+            "`UPDATE_README=1 cargo test --test readme` writes it anew"
+        );
+    }
+}
+
+/// One test for all blocks, so that writing them cannot overtake itself.
+#[test]
+fn the_sample_report_and_the_settings_are_what_the_code_makes_of_them() {
+    hold_block(
+        "sample report",
+        &format!("```text\n{}```\n", sample::report()),
+    );
+    hold_block("settings", &settings::reference_markdown());
+}
+
+#[test]
+fn every_reason_and_outcome_is_explained() {
+    let text = readme();
+    let section = text.split("## Troubleshooting").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let listed: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let expected = spellings::all();
+    for spelling in &expected {
+        assert!(listed.contains(spelling), "`{spelling}` is not explained");
+    }
+    for spelling in &listed {
+        assert!(expected.contains(spelling), "`{spelling}` does not exist");
+    }
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let mut sources = String::new();
+    for folder in ["src", "tests", "simulator"] {
+        append_sources(&root().join(folder), &mut sources);
+    }
+    let mut named = 0;
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        // Names of tests are whole sentences; nothing else here has five words.
+        for name in quoted.filter(|name| {
+            name.matches('_').count() >= 4
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        }) {
+            named += 1;
+            let is_there = sources.contains(&format!("fn {name}("));
+            assert!(is_there, "{document} names the test `{name}`");
+        }
+    }
+    assert!(named > 15, "the documents name hardly any test");
+}
+
+fn append_sources(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            append_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
