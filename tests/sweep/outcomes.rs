@@ -107,7 +107,7 @@ fn a_termination_that_keeps_failing_is_sent_no_more_often_than_allowed() {
 
 #[test]
 fn a_termination_whose_answer_is_lost_is_read_back() {
-    for (times, sent) in [(Times::First(1), 2), (Times::Always, 3)] {
+    for times in [Times::First(1), Times::Always] {
         for fault in [
             Fault::LoseAnswer,
             Fault::ResetAfterHeaders,
@@ -123,11 +123,8 @@ fn a_termination_whose_answer_is_lost_is_read_back() {
                 "terminated: both_witnesses",
                 "{label}"
             );
-            assert_eq!(
-                scene.simulator.record().terminations().len(),
-                sent,
-                "{label}"
-            );
+            // A second one could meet the cluster's next life.
+            assert_eq!(scene.simulator.record().terminations().len(), 1, "{label}");
             scene.simulator.assert_clean();
         }
     }

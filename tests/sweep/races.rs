@@ -53,7 +53,8 @@ fn a_cluster_that_nothing_happens_to_is_terminated() {
     assert_eq!(swept.said_of(CLUSTER), "terminated: both_witnesses");
     let record = scene.simulator.record();
     let (walk, _) = second_look();
-    assert_eq!(record.matching(&walk).len(), 2, "the walk was not repeated");
+    let walks = record.matching(&walk).len();
+    assert!(walks >= 2, "the walk was not repeated");
     scene.simulator.assert_clean();
 }
 
