@@ -82,6 +82,11 @@ pub(crate) fn write_one_line(out: &mut String, text: &str) {
     }
 }
 
+/// Whether a character can stand on a line without an escape, quotes aside.
+pub(crate) fn is_shown_as_is(next: char) -> bool {
+    Escaped::of(next, false).width() == 1
+}
+
 /// One character in the form in which it is shown.
 enum Escaped {
     Plain(char),
