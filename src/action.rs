@@ -71,10 +71,9 @@ impl Action<'_> {
                 // Told before it is done, so that it is on record even if the
                 // process does not live to tell the report.
                 tracing::info!(
-                    cluster.id = %Shown::name(proof.cluster().as_str()),
                     evidence = proof.evidence().as_str(),
                     quiet_since = %proof.quiet_since(),
-                    "Terminating `{}`",
+                    "Sending the termination of `{}`",
                     Shown::name(proof.cluster().as_str())
                 );
                 let answer = self

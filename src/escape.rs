@@ -82,6 +82,27 @@ pub(crate) fn write_one_line(out: &mut String, text: &str) {
     }
 }
 
+/// The start of `text` on one line, cut after `most` of its characters; quotes and
+/// backslashes stay. For what is kept as evidence; what is shown beside other text
+/// passes through [`Shown`].
+#[must_use]
+pub fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(most));
+    match text.char_indices().nth(most) {
+        Some((end, _)) => {
+            write_one_line(&mut line, &text[..end]);
+            line.push('…');
+        }
+        None => write_one_line(&mut line, text),
+    }
+    line
+}
+
+/// Whether a character can stand on a line without an escape, quotes aside.
+pub(crate) fn is_shown_as_is(next: char) -> bool {
+    Escaped::of(next, false).width() == 1
+}
+
 /// One character in the form in which it is shown.
 enum Escaped {
     Plain(char),

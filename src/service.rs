@@ -50,7 +50,7 @@ pub struct Ask<'a> {
     /// Bytes of body beyond which the answer is refused.
     pub body_cap: usize,
     /// Whether a machine that its users control may answer: its word on our token
-    /// counts for nothing.
+    /// is believed once, since the proxy before it refuses in the same way.
     pub from_users: bool,
     /// No attempt begins later, because what the request rests on is too old by then.
     pub until: Option<Instant>,
@@ -70,6 +70,8 @@ pub struct Service {
     /// Set while even a fresh token is refused, so that a service that refuses
     /// everything doesn't cost a token per call.
     fresh_token_refused: AtomicBool,
+    /// Set once a machine of the users has made it renew a token.
+    renewed_for_users: AtomicBool,
 }
 
 /// One attempt's failure, with what its `Retry-After` asked for.
@@ -95,6 +97,7 @@ impl Service {
             base,
             lane,
             fresh_token_refused: AtomicBool::new(false),
+            renewed_for_users: AtomicBool::new(false),
         }
     }
 
@@ -203,9 +206,8 @@ impl Service {
                 // An attempt before this one may have arrived, which its own end tells.
                 return Err(earlier.unwrap_or(failure.cause));
             }
-            if !ask.from_users && refuses_token(&failure.cause) {
-                if renewed > 0 || self.fresh_token_refused.load(Ordering::Relaxed) {
-                    self.fresh_token_refused.store(true, Ordering::Relaxed);
+            if refuses_token(&failure.cause) {
+                if !self.may_renew(ask, renewed) {
                     return Err(failure.cause);
                 }
                 self.tokens.drop_token(self.audience, &token);
@@ -231,6 +233,19 @@ impl Service {
             }
             earlier = Some(failure.cause);
         }
+    }
+
+    /// Whether a refused token is worth another, of which `renewed` were had for
+    /// this call.
+    fn may_renew(&self, ask: &Ask<'_>, renewed: u32) -> bool {
+        if ask.from_users {
+            return !self.renewed_for_users.swap(true, Ordering::Relaxed);
+        }
+        let may = renewed == 0 && !self.fresh_token_refused.load(Ordering::Relaxed);
+        if !may {
+            self.fresh_token_refused.store(true, Ordering::Relaxed);
+        }
+        may
     }
 
     /// One request: waits for its turn, sends, logs, counts, and checks status

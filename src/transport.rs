@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::cloud::{Cloud, Destination};
 use crate::retry::RetryLimits;
 
+pub use crate::escape::one_line;
 pub use crate::retry::TransportErrorKind;
 pub use https::HttpsTransport;
 pub use memory::{MemoryTransport, RecordedRequest};
@@ -104,31 +105,6 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 const DETAIL_LENGTH: usize = 300;
-
-/// Text from outside on one line: control characters escaped, cut at `most` characters.
-#[must_use]
-pub fn one_line(text: &str, most: usize) -> String {
-    let mut line = String::with_capacity(text.len().min(most));
-    for (count, character) in text.chars().enumerate() {
-        if count == most {
-            line.push('…');
-            break;
-        }
-        if is_plain(character) {
-            line.push(character);
-        } else {
-            line.extend(character.escape_default());
-        }
-    }
-    line
-}
-
-/// Neither a control character nor one that reorders or hides the text around it.
-fn is_plain(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 /// The bounds of all talking to the outside. The defaults are in the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,17 @@
 //! The report as JSON: a line per workspace and a closing object.
 //!
-//! The field names are stable. Strings are JSON-escaped and otherwise as they
-//! came, so that a program can match names exactly. Pure.
+//! The field names are stable. Strings are as they came once they are parsed, so
+//! that a program can match names exactly; on the line, whatever could end it or
+//! drive a terminal stands as its JSON escape. Pure.
+
+use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::text::{clause, earliest_words};
 use super::{Closing, ClusterLine, Failure, WorkspaceReport, stage_words};
 use crate::decision::Earliest;
+use crate::escape::is_shown_as_is;
 use crate::meter::StageCounts;
 
 /// One workspace, on one line without its end.
@@ -24,7 +28,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         stages,
         elapsed,
     } = report;
-    json!({
+    let value = json!({
         "workspace": name,
         "host": host,
         "mode": mode.as_str(),
@@ -34,15 +38,15 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         "notes": notes,
         "stages": stage_counts(stages),
         "elapsed_ms": millis(*elapsed),
-    })
-    .to_string()
+    });
+    one_line(&value)
 }
 
 /// The totals, on one line without its end.
 #[must_use]
 pub fn closing(closing: &Closing) -> String {
     let totals = &closing.totals;
-    json!({
+    let value = json!({
         "totals": {
             "workspaces": totals.workspaces,
             "not_seen": totals.not_seen,
@@ -58,8 +62,27 @@ pub fn closing(closing: &Closing) -> String {
         "token_requests": closing.token_requests,
         "stages": stage_counts(&totals.stages),
         "elapsed_ms": millis(closing.elapsed),
-    })
-    .to_string()
+    });
+    one_line(&value)
+}
+
+/// JSON leaves the control characters beyond ASCII, the line ends of Unicode and
+/// the marks that reorder text as they are. They stand in strings only, where
+/// their escapes mean the same.
+fn one_line(value: &Value) -> String {
+    let json = value.to_string();
+    let mut line = String::with_capacity(json.len());
+    for next in json.chars() {
+        if is_shown_as_is(next) {
+            line.push(next);
+        } else {
+            for unit in next.encode_utf16(&mut [0; 2]) {
+                // Writing to a `String` can't fail.
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        }
+    }
+    line
 }
 
 fn cluster(line: &ClusterLine) -> Value {
@@ -123,4 +146,21 @@ fn at(earliest: Earliest) -> Option<String> {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_can_end_a_line_of_json_or_drive_a_terminal_and_each_reads_back() {
+        let hostile = "a\u{85}b\u{2028}c\u{9b}2Jd\u{7f}e\u{202e}f\u{e0041}g\"h\\i\n日é👍";
+        let line = one_line(&json!({ "name": hostile }));
+        assert_eq!(
+            line,
+            r#"{"name":"a\u0085b\u2028c\u009b2Jd\u007fe\u202ef\udb40\udc41g\"h\\i\n日é👍"}"#
+        );
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["name"], hostile);
+    }
 }

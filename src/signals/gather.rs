@@ -282,3 +282,6 @@ fn hardware(cluster: &Cluster, types: &Result<NodeTypes, Why>) -> Signal<Hardwar
         has_gpus,
     })
 }
+
+#[cfg(test)]
+mod tests;

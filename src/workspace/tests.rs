@@ -151,6 +151,21 @@ fn policy() -> Policy {
     }
 }
 
+fn rules(allowances: &Arc<Allowances>) -> SweepRules {
+    SweepRules {
+        policy: Arc::new(policy()),
+        clock: Arc::new(PausableClock::starting_at(Timestamp::from_millis(NOW))),
+        allowances: Arc::clone(allowances),
+        action: ActionLimits {
+            runs_age: SECOND * 30,
+            read_back_for: SECOND * 60,
+            read_back_every: SECOND * 2,
+        },
+        runs_page_cap: 10,
+        parallel_looks: 2,
+    }
+}
+
 struct Visited {
     report: WorkspaceReport,
     transport: Arc<MemoryTransport>,
@@ -222,18 +237,7 @@ async fn visit(
         monitor: None,
         lane,
     };
-    let rules = SweepRules {
-        policy: Arc::new(policy()),
-        clock: Arc::new(PausableClock::starting_at(Timestamp::from_millis(NOW))),
-        allowances: Arc::clone(allowances),
-        action: ActionLimits {
-            runs_age: SECOND * 30,
-            read_back_for: SECOND * 60,
-            read_back_every: SECOND * 2,
-        },
-        runs_page_cap: 10,
-        parallel_looks: 2,
-    };
+    let rules = rules(allowances);
     let workspace = Workspace {
         name: "main".to_owned(),
         url,
