@@ -33,7 +33,7 @@ pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
     let unknowns = signals
         .unknowns()
         .into_iter()
-        .map(|(name, why)| (name, why.to_string()))
+        .map(|(name, why)| (name, why.0.clone()))
         .collect();
     let said = if outcome == Outcome::NotReached {
         Said::default()

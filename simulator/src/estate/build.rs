@@ -26,28 +26,17 @@ const COMMAND_FRAMES: [&str; 3] = [
     "app//com.databricks.backend.daemon.driver.DriverWrapper.run(DriverWrapper.scala:88)",
 ];
 
-/// The frames of a thread that every driver has, whatever it does.
-const IDLE_FRAMES: [&str; 2] = [
-    "java.base@17.0.12/jdk.internal.misc.Unsafe.park(Native Method)",
-    "app//org.apache.spark.util.EventLoop$$anon$1.run(EventLoop.scala:43)",
-];
-
 /// The estate as the sweep of report mode finds it.
 pub fn world() -> World {
     let world = World::new();
     let (kept_until, ended) = (day(&world, DAYS_AHEAD), day(&world, -2));
-    let mut world = world
+    world
         .workspace(analytics())
         .workspace(data_science(&kept_until, &ended))
         .workspace(events())
         .workspace(finance())
         .workspace(marketing())
-        .workspace(sandbox());
-    let workspaces = world.workspaces.iter_mut();
-    for cluster in workspaces.flat_map(|workspace| &mut workspace.clusters) {
-        cluster.spark = cluster.spark.clone().thread(&IDLE_FRAMES);
-    }
-    world
+        .workspace(sandbox())
 }
 
 /// The day (UTC) that lies so many days ahead in the world, as `YYYY-MM-DD`.

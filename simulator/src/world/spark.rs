@@ -8,6 +8,12 @@ use std::time::Duration;
 use super::clock::Moment;
 use crate::encode;
 
+/// The frames of a thread that every driver has, whatever it does.
+const IDLE_FRAMES: [&str; 2] = [
+    "java.base@17.0.12/jdk.internal.misc.Unsafe.park(Native Method)",
+    "app//org.apache.spark.util.EventLoop$$anon$1.run(EventLoop.scala:43)",
+];
+
 /// A Spark application.
 #[derive(Clone, Debug)]
 pub struct Spark {
@@ -110,6 +116,7 @@ impl Spark {
             retained_jobs: 1000,
             streaming_page: StreamingPage::BehindProxy,
         }
+        .thread(&IDLE_FRAMES)
     }
 
     /// Adds a job.
