@@ -195,7 +195,7 @@ fn the_text_shows_every_cluster_what_each_witness_said_and_the_earliest_time() {
     let mut report = workspace(vec![kept_line, idle_line]);
     report
         .notes
-        .push("nodes unknown for 1 clusters: HTTP 403".to_owned());
+        .push("nodes unknown for 1 cluster: HTTP 403".to_owned());
     report
         .failures
         .push(failure("completed runs could not be listed"));
@@ -207,7 +207,7 @@ analytics (adb-1111111111111111.1.azuredatabricks.net): report mode, 2 clusters,
                                                never: while Spark is busy
   would terminate  0101-000000-idle0001        no sign of life since 2026-11-21T06:00:00Z; Spark and nodes say quiet, for more than 2h
                                                earliest 2026-11-21T08:00:00Z
-  note: nodes unknown for 1 clusters: HTTP 403
+  note: nodes unknown for 1 cluster: HTTP 403
   FAILURE [workspace] workspace `analytics`: completed runs could not be listed
 ";
     assert_eq!(text::workspace(&report), expected);

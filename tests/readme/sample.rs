@@ -240,7 +240,7 @@ fn render(lines: Vec<ClusterLine>) -> String {
         seen: true,
         lines,
         failures: Vec::new(),
-        notes: vec!["spark unknown for 1 clusters: the driver proxy answered HTTP 403".to_owned()],
+        notes: vec!["spark unknown for 1 cluster: the driver proxy answered HTTP 403".to_owned()],
         stages,
         elapsed: Duration::from_millis(3_900),
     };
