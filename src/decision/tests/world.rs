@@ -229,7 +229,7 @@ pub(crate) fn idle_cluster() -> Cluster {
     }
 }
 
-/// What `design.md` names as defaults, with both witnesses switched on.
+/// The defaults, with both witnesses switched on.
 pub(crate) fn default_policy() -> Policy {
     Policy {
         idle_after: hours(2),
