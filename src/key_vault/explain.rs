@@ -163,13 +163,23 @@ fn answered(
 fn unauthorized(vault: &str, message: &str, shown: &str, failure: &SdkFailure) -> String {
     match &failure.text {
         Some(text) if failure.trace.answered_by(vault) < 2 => format!(
-            "the vault's challenge could not be answered: {}",
-            one_line(text, SHOWN * 2)
+            "the vault's challenge could not be answered: {}{}",
+            one_line(&text.replace('\n', " "), SHOWN * 2),
+            login_fix(text)
         ),
         Some(_) | None => format!(
             "the vault did not accept our login ({shown}){}",
             words(message)
         ),
+    }
+}
+
+/// What to do where the Azure CLI was asked for the token and had none.
+fn login_fix(text: &str) -> &'static str {
+    if text.contains("AzureCliCredential") {
+        "; install the Azure CLI and run `az login`, or run where a managed identity is set up"
+    } else {
+        ""
     }
 }
 

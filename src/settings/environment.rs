@@ -32,7 +32,11 @@ impl Environment {
     pub fn or_local_values(mut self, values: BTreeMap<String, String>) -> Self {
         for (name, value) in values {
             if names::concerns_us(&name) {
-                self.values.entry(name).or_insert(value);
+                let held = self.values.entry(name).or_default();
+                // A blank variable counts as absent, so it hides nothing.
+                if held.trim().is_empty() {
+                    *held = value;
+                }
             }
         }
         self
@@ -99,15 +103,19 @@ mod tests {
         let environment = Environment::from_iter([
             ("TERMINATE_CLUSTERS_MODE", "report"),
             ("TERMINATE_CLUSTERS_POLICY", "  "),
+            ("TERMINATE_CLUSTERS_POLICY_FILE", ""),
         ])
         .or_local_values(BTreeMap::from([
             local("TERMINATE_CLUSTERS_MODE", "terminate"),
             local("TERMINATE_CLUSTERS_CLOUD", "public"),
+            local("TERMINATE_CLUSTERS_POLICY_FILE", "mine.toml"),
             local("AzureWebJobsStorage", "x"),
         ]));
         assert_eq!(environment.get("TERMINATE_CLUSTERS_MODE"), Some("report"));
         assert_eq!(environment.get("TERMINATE_CLUSTERS_CLOUD"), Some("public"));
         assert_eq!(environment.get("TERMINATE_CLUSTERS_POLICY"), None);
+        let file = environment.get("TERMINATE_CLUSTERS_POLICY_FILE");
+        assert_eq!(file, Some("mine.toml"));
         assert_eq!(environment.get("AzureWebJobsStorage"), None);
     }
 }

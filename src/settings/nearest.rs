@@ -18,6 +18,9 @@ pub(crate) fn suggestion<'n>(
             let all: Vec<String> = listed
                 .map(|name| format!("`{}`", Shown::new(name, 80)))
                 .collect();
+            if all.is_empty() {
+                return "there is none".to_owned();
+            }
             format!("known are {}", all.join(", "))
         }
     }

@@ -102,7 +102,7 @@ pub(super) const POLICY_KEYS: &[Key] = &[
 
 const PRINCIPAL: Key = text(
     "principal",
-    "the principal that asks the driver proxy, `main` in this version; without the table the witness is off",
+    "the principal that asks the driver proxy, `main` in this version; required in the table, without which the witness is off",
 );
 pub(super) const WITNESS_SPARK_KEYS: &[Key] = &[PRINCIPAL];
 
@@ -120,9 +120,9 @@ const NAME: Key = text(
 );
 const UNTIL: Key = text(
     "until",
-    "the last day, `YYYY-MM-DD`, on which it holds (UTC)",
+    "the last day, `YYYY-MM-DD`, on which it holds (UTC); required",
 );
-const REASON: Key = text("reason", "why, for the report");
+const REASON: Key = text("reason", "why, for the report; required");
 pub(super) const EXEMPT_KEYS: &[Key] = &[CLUSTER, NAME, UNTIL, REASON];
 
 /// Reads everything that makes up the policy.

@@ -151,7 +151,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "terminate-clusters.toml, line 4: `cap_per_sweep` is 0, but must be 1 to 10000",
         "terminate-clusters.toml, line 8: `url` can't be used (only https is spoken): write https://adb-<digits>.<digits>.azuredatabricks.net",
         "terminate-clusters.toml, line 9: `access` is \"contributor\", which is not available in this version; use \"member\"",
-        "terminate-clusters.toml, line 11: `reason` is missing in [[exempt]]: why, for the report",
+        "terminate-clusters.toml, line 11: `reason` is missing in [[exempt]]: why, for the report; required",
         "terminate-clusters.toml, line 11: `cluster` is missing in [[exempt]], and so is `name`; write one of them",
         "terminate-clusters.toml, line 12: `until` is \"soon\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
         "terminate-clusters.toml, line 14: `sparc` is not a table of the policy; did you mean `spark`?",

@@ -43,6 +43,9 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         if digits.is_empty() {
             return refused("which is not a duration");
         }
+        if after.starts_with(['.', ',']) || after.starts_with(char::is_whitespace) {
+            return refused("whose numbers must be whole and stand right before their unit");
+        }
         if unit.is_empty() {
             return refused("which lacks a unit");
         }
@@ -277,6 +280,10 @@ mod tests {
             "1h30",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+        for text in ["1.5h", "2 hours"] {
+            let refused = parse_duration(text).unwrap_err();
+            assert!(refused.contains("must be whole"), "{refused}");
         }
         assert_eq!(
             parse_duration("30").unwrap_err(),

@@ -299,6 +299,10 @@ fn an_azure_cli_that_is_not_logged_in_is_named() {
     assert_eq!(swept.exit, 1, "{swept}");
     let failure = swept.only_failure();
     assert!(failure.contains("Please run 'az login' first"), "{failure}");
+    assert!(
+        failure.contains("install the Azure CLI and run"),
+        "{failure}"
+    );
     scene.simulator.assert_clean();
 }
 
