@@ -18,7 +18,8 @@ async fn main() -> std::io::Result<()> {
     for (name, value) in simulator.env() {
         println!("export {name}='{value}'");
     }
-    println!("\n# Policy\n{}", simulator.policy_workspaces());
+    println!("\n# Policy\n[witness.spark]\nprincipal = \"main\"\n");
+    println!("{}", simulator.policy_workspaces());
     println!("# Requests (Ctrl-C ends)");
     let log = async {
         let mut printed = 0;
