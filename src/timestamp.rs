@@ -83,11 +83,14 @@ impl Timestamp {
         Self::parse_rfc3339(&format!("{instant}Z"))
     }
 
-    /// Midnight UTC at the start of `YYYY-MM-DD`; `None` for anything else.
+    /// Midnight UTC at the start of `YYYY-MM-DD`; `None` for anything else, a
+    /// sign before the year included, which would make a date of long ago.
     #[must_use]
     pub fn parse_day(text: &str) -> Option<Self> {
-        let date =
-            time::Date::parse(text.trim(), format_description!("[year]-[month]-[day]")).ok()?;
+        if !text.starts_with(|first: char| first.is_ascii_digit()) {
+            return None;
+        }
+        let date = time::Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         Self::from_date_time(date.midnight().assume_utc())
     }
 
@@ -144,7 +147,15 @@ mod tests {
         for text in ["", "GMT", "2026-11-22", "2026-11-22T14:29:53.486Z", "1"] {
             assert_eq!(Timestamp::parse_spark(text), None, "{text}");
         }
-        for text in ["2026-13-01", "22.11.2026", "soon", ""] {
+        let unreadable = [
+            "2026-13-01",
+            "22.11.2026",
+            "-2026-11-22",
+            " 2026-11-22",
+            "soon",
+            "",
+        ];
+        for text in unreadable {
             assert_eq!(Timestamp::parse_day(text), None, "{text}");
         }
     }

@@ -126,9 +126,7 @@ fn exempt(look: &Look<'_>) -> Reason {
         }));
     }
     for value in tag_values(look, KEEP_UNTIL_TAG) {
-        // A sign before the year would make a date too, of long ago.
-        let unsigned = value.trim_start().starts_with(|c: char| c.is_ascii_digit());
-        let Some(midnight) = Timestamp::parse_day(value).filter(|_| unsigned) else {
+        let Some(midnight) = Timestamp::parse_day(value.trim()) else {
             let value = value.to_owned();
             return Ok(Some(KeepReason::KeepUntilUnreadable { value }));
         };

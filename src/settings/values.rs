@@ -154,13 +154,7 @@ pub(super) fn parse_flag(text: &str) -> Result<bool, String> {
 
 /// The instant at which a day written `YYYY-MM-DD` ends in UTC.
 pub(super) fn parse_last_day(text: &str) -> Result<Timestamp, String> {
-    let is_shaped = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    let midnight = is_shaped.then(|| Timestamp::parse_day(text)).flatten();
-    match midnight {
+    match Timestamp::parse_day(text) {
         Some(midnight) => Ok(midnight.plus(Duration::from_secs(24 * 60 * 60))),
         None => Err(format!(
             "is \"{}\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
