@@ -17,7 +17,7 @@ use crate::cluster::ClusterId;
 use crate::decision::{Changed, Earliest, KeepReason, Proof};
 use crate::escape::Shown;
 use crate::human::Count;
-use crate::meter::{StageCount, StageCounts};
+use crate::meter::StageCounts;
 use crate::plan::Deferral;
 use crate::policy::Mode;
 
@@ -279,11 +279,6 @@ impl Closing {
             Count(totals.failures + self.failures.len(), "failure"),
         )
     }
-}
-
-/// Requests and time of one stage, as the renderings show them.
-pub(crate) fn stage_words(stages: &StageCounts) -> Vec<(&'static str, StageCount)> {
-    stages.iter().collect()
 }
 
 #[cfg(test)]

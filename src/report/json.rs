@@ -9,7 +9,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::text::{clause, earliest_words};
-use super::{Closing, ClusterLine, Failure, WorkspaceReport, stage_words};
+use super::{Closing, ClusterLine, Failure, WorkspaceReport};
 use crate::decision::Earliest;
 use crate::escape::is_shown_as_is;
 use crate::meter::StageCounts;
@@ -127,8 +127,8 @@ fn failure(failure: &Failure) -> Value {
 }
 
 fn stage_counts(stages: &StageCounts) -> Value {
-    stage_words(stages)
-        .into_iter()
+    stages
+        .iter()
         .map(|(stage, count)| {
             let counted = json!({"requests": count.requests, "time_ms": millis(count.time)});
             (stage.to_owned(), counted)

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{Closing, ClusterLine, Outcome, WorkspaceReport, stage_words};
+use super::{Closing, ClusterLine, Outcome, WorkspaceReport};
 use crate::decision::Earliest;
 use crate::escape::Shown;
 use crate::human::{Count, Span};
@@ -86,8 +86,9 @@ pub fn closing(closing: &Closing) -> String {
     for failure in &closing.failures {
         let _ = writeln!(out, "  FAILURE {failure}");
     }
-    let stages: Vec<String> = stage_words(&totals.stages)
-        .into_iter()
+    let stages: Vec<String> = totals
+        .stages
+        .iter()
         .map(|(stage, count)| format!("{stage} {} in {}", count.requests, Span(count.time)))
         .collect();
     let _ = writeln!(
