@@ -21,6 +21,16 @@ pub(super) enum Place {
     File(String),
 }
 
+impl Place {
+    /// The line, where there is one; else the first.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::Line { line, .. } => *line,
+            Self::Setting | Self::File(_) => 1,
+        }
+    }
+}
+
 /// One mistake; `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {

@@ -15,7 +15,8 @@ pub struct TableReference {
     pub(super) override_part: Option<&'static str>,
 }
 
-const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
+/// A table that no variable can override.
+pub(super) const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
     TableReference {
         header,
         keys,
