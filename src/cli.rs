@@ -4,6 +4,7 @@
 //! the settings allow: it cannot switch termination on, nor name a workspace
 //! that the policy does not list.
 
+mod policy;
 mod progress;
 mod telling;
 
@@ -15,6 +16,7 @@ use crate::escape::Shown;
 use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
+pub use self::policy::{Desk, PolicyCommand, PolicyTest, Told};
 pub use self::progress::Progress;
 pub use self::telling::PrintedReport;
 
@@ -32,6 +34,9 @@ pub enum Command {
     Serve,
     /// Sweep the workspaces of the policy once and report every cluster.
     Sweep(SweepCommand),
+    /// Try a policy out: no vault, no network, no cluster is asked.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 /// `terminate-clusters sweep` as it was typed.
@@ -115,9 +120,10 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
 /// intended and does not start the process again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Every workspace was seen.
+    /// Every workspace was seen; every case holds; nothing is to be warned of.
     AllSeen,
-    /// The report has a `Failure`, or `serve` came to an end.
+    /// The report has a `Failure`, a case fails, there is something to warn of, or
+    /// `serve` came to an end.
     Failure,
     /// Wrong arguments or settings; nothing was asked of anyone.
     Usage,
@@ -155,7 +161,7 @@ mod tests {
         let cli = Cli::try_parse_from(start.iter().chain(arguments))?;
         match cli.command {
             Command::Sweep(sweep) => Ok(sweep),
-            Command::Serve => panic!("not a sweep"),
+            Command::Serve | Command::Policy(_) => panic!("not a sweep"),
         }
     }
 

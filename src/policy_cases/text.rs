@@ -45,9 +45,9 @@ pub fn case(file: &str, case: &Case, verdict: &Verdict) -> String {
     text
 }
 
-/// The closing line.
+/// The closing line; `policy` is what the cases were decided by.
 #[must_use]
-pub fn summary(held: usize, failed: usize) -> String {
+pub fn summary(held: usize, failed: usize, policy: &str) -> String {
     let all = Count(held.saturating_add(failed), "case");
-    format!("{all}: {held} ok, {failed} failed\n")
+    format!("{all} by {policy}: {held} ok, {failed} failed\n")
 }

@@ -162,10 +162,7 @@ impl CaseFile<'_> {
         let stated = signals::read(&mut reading, signals_node, &moment);
         let expected = match expect_node {
             Some(_) => expected::read(&mut reading, expect_node, &moment),
-            None => {
-                expected::note_absent(&mut reading, node);
-                None
-            }
+            None => expected::refuse_absent(&mut reading, node),
         };
         let quiet_since = moment.now.minus(head.quiet_for);
         let oldest = stated.oldest().unwrap_or(quiet_since).min(quiet_since);

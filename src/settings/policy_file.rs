@@ -14,6 +14,7 @@ use super::names::{self, APP_ROOT};
 use super::table::Source;
 use super::tables;
 use super::workspaces::WorkspaceSettings;
+use crate::escape::Shown;
 use crate::policy::{Mode, Policy};
 
 /// The policy document, read and found to be right.
@@ -61,10 +62,15 @@ impl PolicyFile {
         }
     }
 
-    /// What the document is called: a file, or the app setting that holds it.
+    /// What the document is called, a file or the app setting that holds it, and
+    /// which app settings beat it.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.source.name
+    pub fn title(&self) -> String {
+        let name = Shown::text(&self.source.name);
+        if self.overridden_by.is_empty() {
+            return name.to_string();
+        }
+        format!("{name} and {}", self.overridden_by.join(", "))
     }
 }
 

@@ -41,12 +41,16 @@ pub(super) fn read(
 }
 
 /// A case that expects nothing would pass whatever came of it.
-pub(super) fn note_absent(reading: &mut Reading<'_>, case: Node<'_>) {
+pub(super) fn refuse_absent(reading: &mut Reading<'_>, case: Node<'_>) -> Option<Expected> {
     let mut table = TableReader::new(reading, keys::CASE_TABLE, Some(case));
-    table.note_key(
-        &keys::EXPECT,
-        "is missing in [[case]]; write at least expect.decision = \"keep\" or \"terminate\"",
-    );
+    // Where it stands and is no table, that was noted already.
+    if !table.has(&keys::EXPECT) {
+        table.note_key(
+            &keys::EXPECT,
+            "is missing in [[case]]; write at least expect.decision = \"keep\" or \"terminate\"",
+        );
+    }
+    None
 }
 
 fn due(text: &str, moment: &Moment) -> Result<Due, String> {
