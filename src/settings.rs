@@ -17,6 +17,7 @@ mod local_file;
 mod mistakes;
 mod names;
 pub(crate) mod nearest;
+mod overrides;
 mod policy_document;
 mod policy_file;
 mod reference;
@@ -37,7 +38,7 @@ use self::table::{Node, Reading, Source, TableReader};
 use crate::cloud::Cloud;
 use crate::identity::{PrincipalSecrets, SecretName};
 use crate::logging;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet};
 
 pub use self::case_file::{CASE_TABLES, case_reference_markdown, read_cases};
 pub use self::document::ReadFile;
@@ -80,7 +81,7 @@ pub struct Settings {
     pub cloud: CloudName,
     pub key_vault_url: Url,
     pub secrets: PrincipalSecrets,
-    pub policy: Policy,
+    pub policy: PolicySet,
     /// In the order of the document; may be empty.
     pub workspaces: Vec<WorkspaceSettings>,
     pub limits: Limits,
@@ -281,7 +282,7 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
-    policy: Policy,
+    policy: PolicySet,
     workspaces: Vec<WorkspaceSettings>,
     limits: Limits,
 }
@@ -294,7 +295,7 @@ impl Parts {
                 "the policy lists no [[workspaces]], so there is nothing to look at".to_owned(),
             );
         }
-        if !self.policy.spark_witness && !self.policy.nodes_witness {
+        if !self.policy.base.spark_witness && !self.policy.base.nodes_witness {
             warnings.push(
                 "both witnesses are switched off in the policy, so nothing can be terminated"
                     .to_owned(),
@@ -315,7 +316,10 @@ fn read_document(
     let document = Document::sort(root.get_ref(), source, mistakes);
     Some(Parts {
         workspaces: workspaces::read(&document, source, environment, mode, mistakes),
-        policy: policy_document::read(&document, source, environment, mistakes),
+        policy: PolicySet {
+            base: policy_document::read(&document, source, environment, mistakes),
+            overrides: overrides::read(&document, source, environment, mistakes),
+        },
         limits: read_limits(document.limits, source, environment, mistakes),
     })
 }
