@@ -16,7 +16,7 @@ use crate::escape::Shown;
 use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
-pub use self::policy::{Desk, PolicyCommand, PolicyTest, Told};
+pub use self::policy::{Desk, PolicyCommand, PolicyLint, PolicyTest, Told};
 pub use self::progress::Progress;
 pub use self::telling::PrintedReport;
 

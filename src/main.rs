@@ -160,6 +160,7 @@ fn policy(command: &PolicyCommand) -> Exit {
         environment: &environment,
         working_directory: &working_directory(),
         read_file: &|path| std::fs::read_to_string(path),
+        now: wall_clock(),
     });
     match told {
         Ok(told) => {

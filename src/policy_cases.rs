@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::decision::{Decision, Earliest, Evidence, KeepReason, Question, decide};
 use crate::human::Span;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyChange, PolicySet};
 use crate::signals::Signals;
 use crate::timestamp::Timestamp;
 
@@ -117,6 +117,8 @@ pub struct Verdict {
     pub clause: String,
     /// What the case says of a witness that the policy does not ask.
     pub not_heard: Vec<Question>,
+    /// What the policy's overrides changed for this cluster.
+    pub overrides: Vec<PolicyChange>,
 }
 
 impl Verdict {
@@ -127,9 +129,12 @@ impl Verdict {
     }
 }
 
-/// Decides the case by `policy`, which is the one for its cluster, and compares.
+/// Decides the case by the policy for its cluster, and compares.
 #[must_use]
-pub fn check(case: &Case, policy: &Policy) -> Verdict {
+pub fn check(case: &Case, policies: &PolicySet) -> Verdict {
+    let workspace = case.workspace.as_deref().unwrap_or_default();
+    let effective = policies.for_workspace(workspace).of(&case.signals.cluster);
+    let policy = &effective.policy;
     let actual = Actual::of(&decide(&case.signals, policy, case.now), policy);
     let asked_in_vain = |question: &&Question| !question.is_allowed(policy);
     Verdict {
@@ -141,6 +146,7 @@ pub fn check(case: &Case, policy: &Policy) -> Verdict {
             .filter(asked_in_vain)
             .copied()
             .collect(),
+        overrides: effective.changes,
     }
 }
 

@@ -9,14 +9,19 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Exit;
+use crate::human::Count;
 use crate::policy_cases::{self, text};
+use crate::policy_lint::{Warning, Weight};
 use crate::settings::{self, Environment, Mistake, PolicyFile, ReadFile};
+use crate::timestamp::Timestamp;
 
 /// What can be asked about a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum PolicyCommand {
     /// Check the decisions about the clusters that a file describes.
     Test(PolicyTest),
+    /// Warn of rules that are legal and probably not meant.
+    Lint(PolicyLint),
 }
 
 /// `terminate-clusters policy test` as it was typed.
@@ -25,6 +30,14 @@ pub struct PolicyTest {
     /// The file with the cases.
     #[arg(value_name = "FILE")]
     pub cases: PathBuf,
+    /// The policy; absent, the one that a sweep would find.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+/// `terminate-clusters policy lint` as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct PolicyLint {
     /// The policy; absent, the one that a sweep would find.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -40,6 +53,8 @@ pub struct Desk<'d> {
     pub environment: &'d Environment,
     pub working_directory: &'d Path,
     pub read_file: ReadFile<'d>,
+    /// By which exemptions have ended. No case is decided by it.
+    pub now: Timestamp,
 }
 
 /// What is told on standard output, and how it ends.
@@ -58,6 +73,7 @@ impl PolicyCommand {
     pub fn run(&self, desk: Desk<'_>) -> Result<Told, Vec<Mistake>> {
         match self {
             Self::Test(command) => command.run(desk),
+            Self::Lint(command) => command.run(desk),
         }
     }
 }
@@ -91,6 +107,44 @@ impl PolicyTest {
             &policy.title(),
         ));
         let exit = if failed == 0 {
+            Exit::AllSeen
+        } else {
+            Exit::Failure
+        };
+        Ok(Told { text: told, exit })
+    }
+}
+
+impl PolicyLint {
+    fn run(&self, desk: Desk<'_>) -> Result<Told, Vec<Mistake>> {
+        let policy = read_policy(desk, self.policy.as_deref());
+        let policy = policy.map_err(|error| error.mistakes().to_vec())?;
+        let found = policy.lint(desk.now);
+        let mut told = String::new();
+        for (place, warning) in &found {
+            let Warning {
+                weight,
+                subject,
+                what,
+                why,
+                fix,
+            } = warning;
+            let (weight, key) = (weight.as_str(), subject.key);
+            told.push_str(&format!("{weight}: {place}: `{key}` {what}\n"));
+            told.push_str(&format!("  why: {why}\n  fix: {fix}\n"));
+        }
+        let of_weight = |weight: Weight| {
+            let found = found.iter();
+            found.filter(|(_, one)| one.weight == weight).count()
+        };
+        let warnings = of_weight(Weight::Warning);
+        told.push_str(&format!(
+            "{}: {}, {}\n",
+            policy.title(),
+            Count(warnings, "warning"),
+            Count(of_weight(Weight::Note), "note")
+        ));
+        let exit = if warnings == 0 {
             Exit::AllSeen
         } else {
             Exit::Failure

@@ -29,6 +29,9 @@ pub fn case(file: &str, case: &Case, verdict: &Verdict) -> String {
         let _ = writeln!(text, "        + {key} = {}", difference.actual);
     }
     let _ = writeln!(text, "        because {}", verdict.clause);
+    for change in &verdict.overrides {
+        let _ = writeln!(text, "        {change}");
+    }
     if !verdict.not_heard.is_empty() {
         let names: Vec<&str> = verdict
             .not_heard

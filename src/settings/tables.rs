@@ -69,3 +69,11 @@ pub(super) fn override_name(part: &str, key: &Key) -> String {
         key.name.to_ascii_uppercase()
     )
 }
+
+/// The variable that can override the key of this name, if one can.
+pub(super) fn override_of(table: TableReference, name: &str) -> Option<String> {
+    let part = table.override_part?;
+    let mut keys = table.keys.iter();
+    let key = keys.find(|key| key.name == name && key.is_scalar())?;
+    Some(override_name(part, key))
+}
