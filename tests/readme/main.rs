@@ -53,6 +53,7 @@ fn the_sample_report_and_the_settings_are_what_the_code_makes_of_them() {
     );
     hold_block("settings", &settings::reference_markdown());
     hold_block("case keys", &settings::case_reference_markdown());
+    hold_block("failed case", &format!("```text\n{}```\n", failed_case()));
 }
 
 #[test]
@@ -71,6 +72,32 @@ fn every_reason_and_outcome_is_explained() {
     for spelling in &listed {
         assert!(expected.contains(spelling), "`{spelling}` does not exist");
     }
+}
+
+/// How a case that fails is told.
+fn failed_case() -> String {
+    let case = r#"
+[[case]]
+name = "team ml has until the evening"
+now = 2027-01-31T18:00:00Z
+quiet_for = "5h"
+cluster.tags = { team = "ml-vision" }
+expect.decision = "keep"
+"#;
+    let policy = r#"
+[witness.spark]
+principal = "main"
+[[override]]
+tag = { team = "ml-*" }
+idle_after = "4h"
+"#;
+    let case = case.to_owned();
+    let name = "terminate-clusters.test.toml";
+    let cases = settings::read_cases(Path::new(name), &[], &|_: &Path| Ok(case.clone())).unwrap();
+    let policy = |_: &Path| Ok(policy.to_owned());
+    let policy = PolicyFile::read(&Environment::default(), &root(), None, &policy).unwrap();
+    let verdict = policy_cases::check(&cases[0], &policy.policy);
+    policy_cases::text::case(name, &cases[0], &verdict)
 }
 
 /// A reason that a case could not expect would be one that nobody can test for.
