@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Judged, Policy};
 use crate::cluster::ClusterId;
-use crate::decision::{Earliest, KeepReason};
+use crate::decision::KeepReason;
 use crate::human::{Count, Span};
 use crate::report::words::Said;
 use crate::report::{ClusterLine, Outcome};
@@ -19,9 +19,7 @@ pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
     let outcome = outcome.unwrap_or(Outcome::NotReached);
     let earliest = match &outcome {
         Outcome::Kept(reason) => Some(reason.earliest(policy)),
-        Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => {
-            Some(Earliest::At(proof.quiet_since().plus(proof.threshold())))
-        }
+        Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => Some(proof.earliest()),
         Outcome::Terminated { .. }
         | Outcome::StillRunning(_)
         | Outcome::Changed(_)
