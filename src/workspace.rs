@@ -26,7 +26,7 @@ use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, Policy};
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
-use crate::service::{CallErrorCause, Lane};
+use crate::service::{CallError, CallErrorCause, Lane};
 use crate::signals::Signals;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::{Gatherer, LookKind};
@@ -88,28 +88,11 @@ pub async fn sweep(
     rules: &SweepRules,
 ) -> WorkspaceReport {
     let began = Instant::now();
-    let settings = FactsSettings {
-        name: workspace.name.clone(),
-        sees_all_runs: workspace.sees_all_runs,
-        resource_id: workspace.resource_id.clone(),
-        runs_page_cap: rules.runs_page_cap,
-    };
-    let facts = WorkspaceFacts::new(
-        Arc::clone(&clients.databricks),
-        Arc::clone(&rules.clock),
-        settings,
-        &rules.policy,
-    );
     let visit = Visit {
         workspace,
         clients,
         rules,
-        gatherer: Gatherer {
-            facts: Arc::new(facts),
-            spark: clients.spark.clone(),
-            monitor: clients.monitor.clone(),
-            policy: Arc::clone(&rules.policy),
-        },
+        gatherer: gatherer(workspace, clients, rules),
         failures: Vec::new(),
     };
     let listing = clients.databricks.list_clusters().await;
@@ -124,24 +107,51 @@ pub async fn sweep(
     report
 }
 
+/// What asks about the clusters of one workspace.
+pub(crate) fn gatherer(workspace: &Workspace, clients: &Clients, rules: &SweepRules) -> Gatherer {
+    let settings = FactsSettings {
+        name: workspace.name.clone(),
+        sees_all_runs: workspace.sees_all_runs,
+        resource_id: workspace.resource_id.clone(),
+        runs_page_cap: rules.runs_page_cap,
+    };
+    let facts = WorkspaceFacts::new(
+        Arc::clone(&clients.databricks),
+        Arc::clone(&rules.clock),
+        settings,
+        &rules.policy,
+    );
+    Gatherer {
+        facts: Arc::new(facts),
+        spark: clients.spark.clone(),
+        monitor: clients.monitor.clone(),
+        policy: Arc::clone(&rules.policy),
+    }
+}
+
+/// What a first question that a workspace did not answer means.
+pub(crate) fn not_answered(error: &CallError) -> (FailureKind, String) {
+    match &error.cause {
+        CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
+        CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
+        CallErrorCause::Status(_)
+        | CallErrorCause::Transport(_)
+        | CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::TooLate
+        | CallErrorCause::Shape(_) => {
+            let problem = AccessProblem::of(error);
+            let sentence = format!("{}: {problem} ({error})", problem.as_str());
+            (FailureKind::Workspace, sentence)
+        }
+    }
+}
+
 impl Visit<'_> {
     /// The list could not be read at all.
     fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
         if let Err(error) = &listing.complete {
-            let (kind, sentence) = match &error.cause {
-                CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
-                CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
-                CallErrorCause::Status(_)
-                | CallErrorCause::Transport(_)
-                | CallErrorCause::NotJson { .. }
-                | CallErrorCause::NotHtml { .. }
-                | CallErrorCause::TooLate
-                | CallErrorCause::Shape(_) => {
-                    let problem = AccessProblem::of(error);
-                    let sentence = format!("{}: {problem} ({error})", problem.as_str());
-                    (FailureKind::Workspace, sentence)
-                }
-            };
+            let (kind, sentence) = not_answered(error);
             self.fail(kind, None, sentence);
         }
         self.report(false, Vec::new(), Vec::new())
