@@ -156,6 +156,7 @@ fn why(command: &WhyCommand) -> Exit {
         Ok(allowed) => allowed,
         Err(problems) => return refuse(problems),
     };
+    Progress::to_stderr().tell("looking for the cluster …");
     match on_runtime(async { Ok(run_why(&settings, &allowed).await) }) {
         Ok(Ok(answer)) => allowed.tell(&answer),
         Ok(Err(error)) => refuse([error]),

@@ -17,7 +17,7 @@ pub use self::find::Unexplained;
 use self::find::{Finding, find};
 use crate::cluster::ClusterId;
 use crate::decision::{Decision, Explanation, explain};
-use crate::policy::{Mode, Policy};
+use crate::policy::{ClusterPolicy, Mode, Policy};
 use crate::report::Outcome;
 use crate::signals::Signals;
 use crate::sweep::{Scope, Sweep};
@@ -51,6 +51,8 @@ pub struct Explained {
     pub mode: Mode,
     /// The policy that applies to the cluster.
     pub policy: Policy,
+    /// What `[[override]]` tables changed of it, a clause per key.
+    pub overrides: Vec<String>,
     pub signals: Signals,
     /// When the look began; what is explained holds for this instant.
     pub read_at: Timestamp,
@@ -80,13 +82,14 @@ pub async fn why(sweep: &Sweep, request: &WhyRequest) -> Answer {
     let rules = sweep.rules();
     let gatherer = gatherer(workspace, &found.clients, &rules);
     let (signals, read_at) = gatherer.look_at_everything(found.cluster).await;
-    let policy = Policy::clone(&rules.policy);
+    let ClusterPolicy { policy, changes } = gatherer.policies.of(&signals.cluster);
     let explanation = explain(&signals, &policy, read_at);
     Answer::Explained(Box::new(Explained {
         workspace: workspace.name.clone(),
         host: workspace.url.host_str().unwrap_or_default().to_owned(),
         mode: workspace.mode,
         policy,
+        overrides: changes.iter().map(ToString::to_string).collect(),
         signals,
         read_at,
         explanation,

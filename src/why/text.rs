@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::Explained;
 use super::told::told;
+use crate::cluster::Cluster;
 use crate::decision::{Due, Earliest, Missing, Shorter, Step, Verdict};
 use crate::escape::Shown;
 use crate::policy::{Mode, Policy};
@@ -23,6 +24,7 @@ pub fn explained(explained: &Explained) -> String {
         host,
         mode,
         policy,
+        overrides,
         signals,
         read_at,
         explanation,
@@ -30,9 +32,8 @@ pub fn explained(explained: &Explained) -> String {
     } = explained;
     let _ = writeln!(
         out,
-        "{} [{}] in {} ({})",
-        Shown::new(&signals.cluster.name, 40),
-        Shown::name(signals.cluster.id.as_str()),
+        "{} in {} ({})",
+        cluster_name(&signals.cluster),
         Shown::name(workspace),
         Shown::name(host),
     );
@@ -58,11 +59,23 @@ pub fn explained(explained: &Explained) -> String {
     if outcome.proof().is_none() {
         write_shorter(&mut out, &explanation.shorter, signals, policy, *read_at);
     }
+    for change in overrides {
+        let _ = writeln!(out, "Override: {}", Shown::sentence(change));
+    }
     let _ = writeln!(out, "Mode: {}", mode_sentence(*mode, policy));
     for warning in warnings {
         let _ = writeln!(out, "WARNING {}", Shown::sentence(warning));
     }
     out
+}
+
+/// Name and id, or the id alone.
+fn cluster_name(cluster: &Cluster) -> String {
+    let id = Shown::name(cluster.id.as_str());
+    if cluster.name.is_empty() {
+        return id.to_string();
+    }
+    format!("{} [{id}]", Shown::new(&cluster.name, 40))
 }
 
 fn rule(step: &Step) -> String {

@@ -181,6 +181,7 @@ pub(crate) fn explanation() -> String {
         host: HOST.to_owned(),
         mode: Mode::Report,
         policy,
+        overrides: Vec::new(),
         signals,
         read_at: NOW,
         explanation,
@@ -210,6 +211,7 @@ fn line(signals: &Signals, planned: Option<&Outcome>, policy: &Policy) -> Cluste
         unknowns: unknowns
             .map(|(name, why)| (name, why.to_string()))
             .collect(),
+        overrides: Vec::new(),
     }
 }
 

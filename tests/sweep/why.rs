@@ -549,6 +549,31 @@ fn json_holds_what_the_text_says() {
 }
 
 #[test]
+fn what_an_override_changed_is_told_and_holds() {
+    let table = "[[override]]\ntag = { team = \"ml-*\" }\nidle_after = \"30h\"\n";
+    let scene = scene_of(idle().tag("Team", "ml-vision")).table(table);
+    let told = explain(&scene);
+    assert_eq!(
+        told.line("Override: "),
+        "idle_after = 30h by the override for tag `team` = `ml-*`"
+    );
+    // It has not run for that long either, so two rules keep it.
+    let decision = told.line("Decision: ");
+    assert!(
+        decision.starts_with("kept by rule 7: started_recently: "),
+        "{told}"
+    );
+    assert!(
+        told.line("  x 16. ")
+            .ends_with("so it is terminated after 30h"),
+        "{told}"
+    );
+    let answer = explain_json(&scene);
+    assert_eq!(answer["overrides"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["earliest_rule"], 16);
+}
+
+#[test]
 fn a_secret_is_never_told() {
     let scene = scene_of(idle()).set("TERMINATE_CLUSTERS_LOG", "trace");
     let told = ask(&scene, &[ID]);
