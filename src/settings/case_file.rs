@@ -182,7 +182,7 @@ impl CaseFile<'_> {
         let mut signals = cluster.idle(started, started.unwrap_or(application), quiet_since);
         let mut answered = stated.answered();
         answered.extend(cluster.answered());
-        stated.apply(&mut signals);
+        stated.apply(&mut signals, quiet_since);
         Some(Case {
             name: head.name?,
             line,

@@ -6,7 +6,7 @@ use crate::escape::Shown;
 use crate::policy_cases::{Choice, Due, EVIDENCE, Expected, KEEP_REASONS};
 use crate::settings::nearest;
 use crate::settings::table::{Node, Reading, TableReader};
-use crate::settings::values::SHOWN_CHARS;
+use crate::settings::values::{SHOWN_CHARS, parse_duration};
 
 pub(super) fn read(
     reading: &mut Reading<'_>,
@@ -30,7 +30,7 @@ pub(super) fn read(
         earliest.and_then(|text| table.parsed(&keys::EARLIEST, &text, |text| due(text, moment)));
     let threshold = table.text(&keys::THRESHOLD);
     let threshold =
-        threshold.and_then(|text| table.parsed(&keys::THRESHOLD, &text, words::duration));
+        threshold.and_then(|text| table.parsed(&keys::THRESHOLD, &text, parse_duration));
     refuse_contradiction(&mut table, choice, earliest);
     Some(Expected {
         choice: choice?,

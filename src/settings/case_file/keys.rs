@@ -13,7 +13,7 @@ const fn text(name: &'static str, default: &'static str, meaning: &'static str) 
 pub(super) const FILE_NOW: Key = text(
     "now",
     "",
-    "the time of day of every case without its own, as in `[[case]] now`",
+    "the time of every case without its own, as in `[[case]] now`",
 );
 /// `[[case]]` itself, as a key of the file.
 pub(super) const CASE: Key = text("case", "", "one case; at least one");
@@ -26,7 +26,7 @@ pub(super) const NAME: Key = text(
 pub(super) const NOW: Key = text(
     "now",
     "2026-01-01T12:00:00Z",
-    "the time at which it is decided, such as `2027-01-31T18:00:00Z`; needed where dates matter",
+    "the time at which it is decided, such as `2027-01-31T18:00:00Z`; write one where dates matter, or one above the first case for all",
 );
 pub(super) const WORKSPACE: Key = text(
     "workspace",
@@ -166,13 +166,9 @@ pub(super) const EARLIEST: Key = text(
     "",
     "the earliest termination: `in 30m`, a time, `never` or `now`",
 );
-pub(super) const THRESHOLD: Key = Key::new(
+pub(super) const THRESHOLD: Key = text(
     "threshold",
     "",
-    Kind::Duration {
-        least: Duration::from_secs(1),
-        most: Duration::from_hours(3650 * 24),
-    },
     "the wait that its evidence and the policy ask for, such as `2h`",
 );
 

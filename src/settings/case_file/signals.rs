@@ -186,8 +186,8 @@ impl StatedSignals {
         stated.map(|(question, _)| question).collect()
     }
 
-    /// Lays them over the signals of an idle cluster.
-    pub(super) fn apply(self, signals: &mut Signals) {
+    /// Lays them over the signals of a cluster that is idle since `quiet_since`.
+    pub(super) fn apply(self, signals: &mut Signals, quiet_since: Timestamp) {
         if let Some(said) = self.spark {
             apply_spark(said, self.spark_work, signals);
         }
@@ -200,11 +200,11 @@ impl StatedSignals {
         replace(&mut signals.streaming, self.streaming);
         replace(&mut signals.command, self.command);
         if let Some(said) = self.nodes {
-            apply_nodes(said.clone(), &mut signals.driver_node);
-            apply_nodes(said, &mut signals.all_nodes);
+            apply_nodes(said.clone(), quiet_since, &mut signals.driver_node);
+            apply_nodes(said, quiet_since, &mut signals.all_nodes);
         }
         if let Some(said) = self.driver_node {
-            apply_nodes(said, &mut signals.driver_node);
+            apply_nodes(said, quiet_since, &mut signals.driver_node);
         }
     }
 }
@@ -247,10 +247,13 @@ const BUSY: NodesView = NodesView::Busy {
     network_bytes_per_minute: 1e6,
 };
 
-fn apply_nodes(said: Said, signal: &mut Signal<NodesView>) {
+fn apply_nodes(said: Said, quiet_since: Timestamp, signal: &mut Signal<NodesView>) {
     match said {
-        Said::Quiet(None) | Said::Unused => {}
-        Said::Quiet(Some(since)) => *signal = Signal::Known(NodesView::QuietSince(since)),
+        // Machines have no word for never used; it was refused.
+        Said::Unused => {}
+        Said::Quiet(since) => {
+            *signal = Signal::Known(NodesView::QuietSince(since.unwrap_or(quiet_since)));
+        }
         Said::Busy(_) => *signal = Signal::Known(BUSY),
         Said::Unknown(why) => *signal = Signal::Unknown(why),
     }

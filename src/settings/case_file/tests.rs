@@ -227,6 +227,16 @@ fn every_other_signal_reaches_its_place() {
 }
 
 #[test]
+fn a_driver_can_rest_while_its_executors_work() {
+    let case =
+        case("quiet_for = \"9h\"\nsignals.nodes = \"busy\"\nsignals.driver_node = \"quiet\"");
+    let quiet = NodesView::QuietSince(ago(&case, 9));
+    assert_eq!(case.signals.driver_node, Signal::Known(quiet));
+    let all = case.signals.all_nodes;
+    assert!(matches!(all, Signal::Known(NodesView::Busy { .. })));
+}
+
+#[test]
 fn every_signal_can_be_unknown_with_a_reason_or_without() {
     for key in [
         "active_run",

@@ -4,8 +4,6 @@
 //! understood is refused with the fix, as the rest of a sentence that begins
 //! with the key.
 
-use std::time::Duration;
-
 use crate::escape::Shown;
 use crate::settings::table::UNKNOWN;
 use crate::settings::values::{SHOWN_CHARS, parse_duration};
@@ -130,9 +128,4 @@ pub(super) fn one_of(text: &str, words: &[&str]) -> String {
         None => String::new(),
     };
     format!("is \"{}\"; write {listed}", Shown::new(text, SHOWN_CHARS))
-}
-
-/// A duration that is not zero.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text)
 }
