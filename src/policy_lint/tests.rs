@@ -489,6 +489,9 @@ fn warns_of_an_override_that_changes_nothing() {
             })
     };
     assert_eq!(undone(workspace("dev-1")).all(), []);
+    // Among equals it wins by being the more cautious, which is another finding.
+    let (_, _, what) = undone(tagged(&[("team", "m*")])).warning();
+    assert!(what.contains("equally specific"), "{what}");
     let narrower = Selector::WorkspaceAndTags(Glob::new("dev-1"), tags(&[("team", "ml")]));
     assert_eq!(undone(narrower).warning().0, Table::Override(1));
     assert_eq!(
