@@ -107,7 +107,7 @@ async fn respond(
     let answer = match replacement(fault.as_ref()) {
         Some(Replacement::Reset) => return reset(tear),
         Some(Replacement::Answer(answer)) => answer,
-        None => work(shared, request),
+        None => work(&shared.hooks, &shared.world, request),
     };
     closing.violation.clone_from(&answer.violation);
     if answer.hang {
@@ -129,9 +129,9 @@ fn reset(tear: &Tear) -> io::Result<Response<Steps>> {
 }
 
 /// Lets hooks and services work on the world.
-fn work(shared: &Shared, request: &Request) -> Answer {
-    let mut hooks = lock(&shared.hooks);
-    let mut world = lock(&shared.world);
+pub(crate) fn work(hooks: &Mutex<Hooks>, world: &Mutex<World>, request: &Request) -> Answer {
+    let mut hooks = lock(hooks);
+    let mut world = lock(world);
     if let Err(why) = hooks.run(When::Before, request, &mut world) {
         return Answer::unarranged(why);
     }
@@ -159,13 +159,13 @@ fn check_host(request: &Request) -> Option<Answer> {
     })
 }
 
-enum Replacement {
+pub(crate) enum Replacement {
     Answer(Answer),
     Reset,
 }
 
 /// What a fault puts in the place of the service.
-fn replacement(fault: Option<&Fault>) -> Option<Replacement> {
+pub(crate) fn replacement(fault: Option<&Fault>) -> Option<Replacement> {
     match fault? {
         Fault::Status {
             status,
@@ -201,7 +201,7 @@ fn replacement(fault: Option<&Fault>) -> Option<Replacement> {
 }
 
 /// What a fault makes of a true answer.
-fn bend(mut answer: Answer, fault: Option<Fault>) -> (Answer, Shape) {
+pub(crate) fn bend(mut answer: Answer, fault: Option<Fault>) -> (Answer, Shape) {
     let Some(fault) = fault else {
         return (answer, Shape::Plain);
     };

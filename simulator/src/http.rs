@@ -33,6 +33,25 @@ impl std::fmt::Debug for Request {
 }
 
 impl Request {
+    /// A request of these parts; the query is still encoded.
+    pub fn new(
+        method: &str,
+        host: &str,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
+        Self {
+            method: method.to_owned(),
+            host: host.to_owned(),
+            path: path.to_owned(),
+            query: Query::parse(query),
+            headers,
+            body,
+        }
+    }
+
     /// The value of a header, if it is there once or more and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

@@ -52,6 +52,7 @@
 //!   of [`world::World`].
 //! * [`Fault`] with [`Match`] and [`Times`]: what goes wrong, where, how often.
 //! * [`When`] with the same matchers: changes of the world just before or after a request.
+//! * [`MemoryCloud`]: the same world, faults and hooks without sockets, in the caller's own time.
 //! * [`estate`]: the world of the demo, with what a sweep must make of it; [`demo`] runs it.
 //! * [`Record`]: every request, the answered secret reads, the token requests, the terminations, and the
 //!   violations.
@@ -73,6 +74,7 @@ mod hook;
 pub mod host;
 mod http;
 mod matching;
+mod memory;
 mod proxy;
 mod record;
 mod services;
@@ -85,5 +87,6 @@ pub use fault::Fault;
 pub use hook::When;
 pub use http::{Query, Request};
 pub use matching::{Match, Times};
+pub use memory::{Broken, MemoryCloud, Reply};
 pub use record::{Record, RecordedConnect, RecordedRequest};
 pub use simulator::Simulator;

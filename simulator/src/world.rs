@@ -131,6 +131,13 @@ impl World {
         self
     }
 
+    /// Sets the time that it lives in.
+    #[must_use]
+    pub fn in_time_of(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Sets how many seconds tokens live.
     #[must_use]
     pub fn token_lifetime(mut self, seconds: u32) -> Self {

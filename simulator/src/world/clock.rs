@@ -1,10 +1,13 @@
-//! The world's time: moments relative to the world's origin, and a clock that follows real time.
+//! The world's time: moments relative to the world's origin, and a clock that follows real time or the
+//! runtime's, which tests pause.
 //!
 //! Everything in a world is described relative to the moment the world was made ("since 5 hours"), so an
 //! estate is built without knowing the time. Only [`Clock`] turns a moment into milliseconds since the
 //! epoch. It is the only place of the simulator that reads the system's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 /// A point in a world's time, in milliseconds from the world's origin; negative before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,25 @@ impl Moment {
 pub struct Clock {
     origin_ms: i64,
     offset_ms: i64,
+    source: Source,
+}
+
+/// What makes a clock go on.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    System,
+    Runtime { base_ms: i64, started: Instant },
+}
+
+impl Source {
+    fn now_ms(self) -> i64 {
+        match self {
+            Self::System => system_time_ms(),
+            Self::Runtime { base_ms, started } => {
+                base_ms.saturating_add(millis(started.elapsed()))
+            }
+        }
+    }
 }
 
 impl Clock {
@@ -54,12 +76,26 @@ impl Clock {
         Self {
             origin_ms: system_time_ms(),
             offset_ms: 0,
+            source: Source::System,
+        }
+    }
+
+    /// A clock that shows these milliseconds since the epoch now and goes on with the time of the runtime
+    /// in which it is made.
+    pub fn following_runtime(now_ms: i64) -> Self {
+        Self {
+            origin_ms: now_ms,
+            offset_ms: 0,
+            source: Source::Runtime {
+                base_ms: now_ms,
+                started: Instant::now(),
+            },
         }
     }
 
     /// Milliseconds since the epoch, as the world reckons.
     pub fn now_ms(&self) -> i64 {
-        system_time_ms() + self.offset_ms
+        self.source.now_ms() + self.offset_ms
     }
 
     /// The present moment.
@@ -125,6 +161,14 @@ mod tests {
         clock.age(hours(2));
         assert_eq!(before - clock.epoch_ms(Moment::ago(hours(1))), 7_200_000);
         assert!((clock.now_ms() - system_time_ms()).abs() < 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_follows_the_runtime_stands_still_with_it() {
+        let clock = Clock::following_runtime(1_000_000);
+        assert_eq!((clock.now_ms(), clock.now()), (1_000_000, Moment::ORIGIN));
+        tokio::time::sleep(hours(30)).await;
+        assert_eq!(clock.now(), Moment::ahead(hours(30)));
     }
 
     #[test]
