@@ -16,6 +16,8 @@ use simulator::world::{
     Spark, SparkJob, SqlExecution, Stream, TaskForm, Workspace, World, hours, minutes,
 };
 
+use crate::oracle::{ONE_WITNESS, STREAMING_SILENCE};
+
 /// The frames of a driver that waits for a Python cell.
 pub(crate) const COMMAND: [&str; 2] = [
     "app//com.databricks.backend.daemon.driver.JupyterDriverLocal.execute(JupyterDriverLocal.scala:402)",
@@ -63,7 +65,10 @@ impl Rules {
 
     /// The lines of `[policy]`.
     pub(crate) fn policy_lines(&self) -> Vec<String> {
+        let hours = |length: Duration| length.as_secs() / 3600;
         vec![
+            format!("idle_after_one_witness = \"{}h\"", hours(ONE_WITNESS)),
+            format!("streaming_silence = \"{}h\"", hours(STREAMING_SILENCE)),
             format!("idle_after = \"{}m\"", self.idle_after.as_secs() / 60),
             format!("protect_pinned = {}", self.protect_pinned),
             "protect_names = [\"prod-*\"]".to_owned(),
@@ -192,7 +197,7 @@ fn cluster(rng: &mut Rng, number: usize) -> (Cluster, Option<Run>) {
 }
 
 fn idle(rng: &mut Rng, name: &str) -> Cluster {
-    let quiet = *pick(rng, &[70, 200, 400, 700, 900, 1500, 3000, 5900, 6200]);
+    let quiet = *pick(rng, &[70, 200, 300, 400, 560, 700, 900, 1530, 1800]);
     let quiet = minutes(quiet + rng.u64(..25));
     let cluster = Cluster::idle(name).workers(rng.u32(..3)).since(quiet);
     if rng.u8(..12) == 0 {
@@ -216,16 +221,18 @@ fn dressed(rng: &mut Rng, cluster: Cluster) -> Cluster {
 
 /// Somebody or something works on it, to be seen by one witness at least.
 fn working(rng: &mut Rng, name: &str) -> Cluster {
-    let idle_hours = 4 + rng.u64(..40);
+    let idle_hours = 4 + rng.u64(..9);
     let rested = || Cluster::idle(name).since(hours(idle_hours));
     match rng.u8(..11) {
         0 => Cluster::busy(name),
-        1 => Cluster::streaming(name),
+        1 => Cluster::streaming(name).started(hours(idle_hours)),
         2 => {
             let stream = Stream::live("quiet", hours(idle_hours)).without_data();
             rested().spark(Spark::quiet().stream(stream))
         }
-        3 => Cluster::driver_only_python(name).workers(rng.u32(..2)),
+        3 => Cluster::driver_only_python(name)
+            .workers(rng.u32(..2))
+            .started(hours(idle_hours)),
         4 => rested().spark(Spark::quiet().sql(SqlExecution::running(hours(3)))),
         5 => rested().spark(Spark::quiet().orphan_stages(1)),
         6 => rested().spark(Spark::quiet().thread(&COMMAND)),

@@ -15,9 +15,10 @@ use simulator::world::{
 
 use crate::estate::{COMMAND, FUTURE, PAST, Rules};
 
-/// When the policy lets one witness be enough.
-const ONE_WITNESS: Duration = hours(12);
-const STREAMING_SILENCE: Duration = hours(96);
+/// When the policy lets one witness be enough. Shorter than the defaults, so that
+/// the metrics of a storm are read back over a day and not over four.
+pub(crate) const ONE_WITNESS: Duration = hours(8);
+pub(crate) const STREAMING_SILENCE: Duration = hours(24);
 /// What a calm sweep may add to a threshold: buckets of five minutes, data that
 /// comes late, and starts that are known to some minutes.
 const MARGIN: Duration = minutes(40);
@@ -45,10 +46,12 @@ impl Asked {
         threads_at: Option<i64>,
     ) -> Self {
         let last = |part: &str, names_cluster: bool| {
+            // A walk over the runs that have ended says nothing of those that go on.
             let asked = record.requests().iter().rev().find(|one| {
                 one.status.is_some_and(|status| status < 400)
                     && one.host() == host
                     && one.path().contains(part)
+                    && one.query().first("completed_only").is_none()
                     && (!names_cluster || one.request.names_cluster(cluster))
             });
             asked.map(|one| world.clock.moment(one.at_ms))
@@ -90,7 +93,11 @@ impl Case<'_> {
         self.not_ours()?;
         self.protected()?;
         self.working(asked)?;
-        let needed = self.needed_quiet().ok_or("nothing proves it idle")?;
+        let needed = self.needed_quiet().ok_or_else(|| {
+            let Cluster { driver, vms, .. } = self.cluster;
+            let quirks: Vec<&MetricsQuirk> = vms.iter().map(|vm| &vm.quirk).collect();
+            format!("nothing proves it idle: driver {driver:?}, metrics {quirks:?}")
+        })?;
         let quiet = self.now.since(self.quiet_since(asked));
         if quiet < needed {
             return Err(format!("quiet for {quiet:?}, and {needed:?} are needed"));
@@ -112,6 +119,7 @@ impl Case<'_> {
         let runs_are_silent = self.workspace.runs.iter().all(|run| !names(run, self.cluster));
         is_wide
             && runs_are_silent
+            && self.cluster.started.is_some()
             && self.cluster.terminated.is_none()
             && self.cluster.autotermination_minutes.unwrap_or(0) != 60
             && self.forbidden(&asked).is_ok()
@@ -214,7 +222,6 @@ impl Case<'_> {
     /// How long it must be quiet, by the witnesses that can speak at all.
     fn needed_quiet(&self) -> Option<Duration> {
         let Self { cluster, .. } = self;
-        cluster.started?;
         let both = self.rules.idle_after(&self.workspace.name, cluster);
         let is_measured = |quirk: &MetricsQuirk| *quirk == MetricsQuirk::None;
         let driver = cluster.vms.first().is_some_and(|vm| is_measured(&vm.quirk));
@@ -223,7 +230,10 @@ impl Case<'_> {
             && cluster.spark.streaming_page == StreamingPage::BehindProxy;
         let version = cluster.spark_version.as_str();
         let is_special = version.contains("-gpu-") || version.contains("-ml-");
-        if spark && driver {
+        if cluster.started.is_none() && !spark {
+            // Not even its driver tells since when it has been up.
+            None
+        } else if spark && driver {
             Some(both)
         } else if spark {
             let is_weak = cluster.workers == 0 || is_special || cluster.spark.jobs.is_empty();

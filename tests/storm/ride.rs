@@ -42,12 +42,13 @@ pub(crate) async fn out(seed: u64) -> Wrong {
     for _ in 0..1 + rng.usize(..2) {
         tokio::time::sleep(minutes(rng.u64(..90))).await;
         let mode = *pick(&mut rng, &[Mode::Report, Mode::Terminate, Mode::Terminate]);
+        sky.cloud.clear_faults();
+        sky.cloud.clear_hooks();
         gather_clouds(&mut rng, &sky);
         let patience = minutes(*pick(&mut rng, &[1, 3, 30, 30]));
         Watched::sweep(&sky, mode, patience, finest).await?;
-        sky.cloud.clear_faults();
-        sky.cloud.clear_hooks();
     }
+    weather::clear_up(&sky.cloud);
     tokio::time::sleep(minutes(15)).await;
     if rng.u8(..3) == 0 {
         let watched = Watched::sweep(&sky, Mode::Report, minutes(30), finest).await?;
@@ -128,8 +129,18 @@ impl<'s> Watched<'s> {
             slots,
         };
         let checked = watched.hold(mode, patience);
-        checked.map_err(|why| format!("{why}\n{}", watched.swept.told))?;
+        checked.map_err(|why| watched.with_everything(&why))?;
         Ok(watched)
+    }
+
+    /// Why, and all that a person needs to see how it came about.
+    fn with_everything(&self, why: &str) -> String {
+        let requests = self.sky.cloud.look_at_record(|record| {
+            let all = record.requests().iter();
+            let lines = all.map(|one| format!("{} {one}\n", one.at_ms));
+            lines.collect::<String>()
+        });
+        format!("{why}\n{requests}{}", self.swept.told)
     }
 
     fn hold(&self, mode: Mode, patience: Duration) -> Wrong {
@@ -279,8 +290,8 @@ impl<'s> Watched<'s> {
         if (missing.is_empty() && possible > 0) || is_capped {
             return Ok(());
         }
-        let told = &self.swept.told;
-        Err(format!("owed {:?}, missing {missing:?}\n{told}", self.due))
+        let why = format!("owed {:?}, missing {missing:?}", self.due);
+        Err(self.with_everything(&why))
     }
 
     /// A calm report names every cluster that a calm sweep would terminate.
@@ -293,7 +304,7 @@ impl<'s> Watched<'s> {
         // A workspace that is only reported owes nothing and promises all the same.
         match self.due.keys().find(|id| !promised.contains(id.as_str())) {
             None => Ok(()),
-            Some(id) => Err(format!("no promise for {id}\n{}", self.swept.told)),
+            Some(id) => Err(self.with_everything(&format!("no promise for {id}"))),
         }
     }
 }

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use simulator::world::{Workspace, World};
-use simulator::{Fault, Match, Times, When};
+use simulator::world::{OnTerminate, Workspace, World};
+use simulator::{Fault, Match, MemoryCloud, Times, When};
 
 use crate::estate::pick;
 
@@ -39,6 +39,18 @@ pub(crate) fn troubles(rng: &mut Rng, world: &World, waits: bool) -> Vec<Trouble
             fault: fault(rng, waits),
         })
         .collect()
+}
+
+/// Ends all troubles, also that of a platform that terminates nothing.
+pub(crate) fn clear_up(cloud: &MemoryCloud) {
+    cloud.clear_faults();
+    cloud.clear_hooks();
+    cloud.world(|world| {
+        let workspaces = world.workspaces.iter_mut();
+        for cluster in workspaces.flat_map(|one| &mut one.clusters) {
+            cluster.on_terminate = OnTerminate::After(Duration::from_secs(1));
+        }
+    });
 }
 
 fn place(rng: &mut Rng, world: &World) -> Match {
@@ -161,7 +173,12 @@ fn change(rng: &mut Rng, workspace: String, cluster: String) -> Change {
         0 => Box::new(move |world| world.restart_cluster(&workspace, &cluster)),
         1 => Box::new(move |world| world.start_spark_job(&workspace, &cluster)),
         2 => Box::new(move |world| world.start_stream(&workspace, &cluster, "late")),
-        3 => Box::new(move |world| world.start_run(&workspace, &cluster, "late")),
+        3 => Box::new(move |world| {
+            world.start_run(&workspace, &cluster, "late");
+            // Where the operator says that all runs are seen, they are.
+            let runs = &mut world.workspace_mut(&workspace).runs;
+            runs.last_mut().unwrap().is_visible_to_all = true;
+        }),
         4 => Box::new(move |world| world.terminate_cluster(&workspace, &cluster)),
         5 => Box::new(move |world| {
             "RESIZING".clone_into(&mut world.cluster_mut(&workspace, &cluster).state);
