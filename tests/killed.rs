@@ -132,7 +132,10 @@ fn a_sweep_that_is_killed_at_any_request_leaves_nothing_that_the_next_cannot_fin
     });
     // The last requests read back; their number varies with the time.
     let killed = killed.into_inner();
-    assert!(killed + 10 >= requests, "{killed} of {requests} were killed");
+    assert!(
+        killed + 10 >= requests,
+        "{killed} of {requests} were killed"
+    );
 }
 
 /// The host with the files of this repository and the settings of a scene.
@@ -148,8 +151,7 @@ async fn start(scene: &Scene) -> FunctionsHost {
 }
 
 async fn until_started(host: &FunctionsHost, times: u32) {
-    let is_back =
-        |state: &HandlerState| matches!(state, HandlerState::Ready { starts, .. } if *starts == times);
+    let is_back = |state: &HandlerState| matches!(state, HandlerState::Ready { starts, .. } if *starts == times);
     host.wait_for_state(is_back, LIMIT).await.unwrap();
 }
 
@@ -205,7 +207,9 @@ async fn the_timeout_kills_a_handler_that_froze_and_the_next_sweep_finishes() {
         .limit("read_back_for", "\"100ms\"");
     let list = Match::path("/clusters/list");
     let silence = Fault::Hang;
-    scene.simulator.fault(list.clone(), Times::First(1), silence);
+    scene
+        .simulator
+        .fault(list.clone(), Times::First(1), silence);
     let host = start(&scene).await;
     let pid = host.handler_pid().unwrap();
     let run = host.invoke_manual(TimerInvocation::new());
@@ -223,7 +227,10 @@ async fn the_timeout_kills_a_handler_that_froze_and_the_next_sweep_finishes() {
         .status();
     assert!(frozen.unwrap().success());
     let outcome = run.outcome().await;
-    assert!(matches!(outcome, InvocationOutcome::TimedOut { .. }), "{outcome}");
+    assert!(
+        matches!(outcome, InvocationOutcome::TimedOut { .. }),
+        "{outcome}"
+    );
     // Not counted as a crash: two more are forgiven.
     until_started(&host, 2).await;
     assert_eq!(running(&scene).len(), 3);

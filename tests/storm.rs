@@ -7,12 +7,17 @@
 //! STORM_SEED=17 cargo test --test storm rides              # one of them again
 //! ```
 //!
-//! In process, in paused time and without a socket: what is drawn from a seed is
+//! Twenty of them meet the real binary too, over sockets. The others are
+//! in process, in paused time and without a socket, where what is drawn from a seed is
 //! all that differs between two rides. The oracle judges by the world itself and
 //! knows nothing of how the sweep decides.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
+mod support;
+
+#[path = "storm/binary.rs"]
+mod binary;
 #[path = "storm/estate.rs"]
 mod estate;
 #[path = "storm/oracle.rs"]
@@ -25,6 +30,7 @@ mod sky;
 mod weather;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEEDS: u64 = 1_000;
@@ -64,7 +70,9 @@ fn rides_out_every_storm() {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
                         (seed < count).then_some(seed)
                     });
-                    seeds.filter_map(|seed| Some(told(seed, &ride(seed).err()?))).collect::<Vec<_>>()
+                    seeds
+                        .filter_map(|seed| Some(told(seed, &ride(seed).err()?)))
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -79,6 +87,23 @@ fn rides_out_every_storm() {
         wrongs.len(),
         wrongs.join("\n")
     );
+}
+
+#[test]
+fn the_binary_rides_out_twenty_of_them() {
+    let seeds = given("STORM_SEED").map_or(0..20, |seed| seed..seed + 1);
+    let next = Mutex::new(seeds);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.lock().unwrap().next();
+                    let Some(seed) = seed else { return };
+                    binary::ride(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+                }
+            });
+        }
+    });
 }
 
 /// What went wrong, in short, and how to see it again.

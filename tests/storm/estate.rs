@@ -253,7 +253,11 @@ fn working(rng: &mut Rng, name: &str) -> Cluster {
                 network: 90e6,
             };
             rested()
-                .spark(Spark::quiet().job(SparkJob::finished(hours(idle_hours))).job(job))
+                .spark(
+                    Spark::quiet()
+                        .job(SparkJob::finished(hours(idle_hours)))
+                        .job(job),
+                )
                 .load(Machine::All, &[load])
         }
     }
@@ -309,9 +313,7 @@ fn unproven(rng: &mut Rng, name: &str) -> Cluster {
         11 => cluster.autotermination(60),
         _ => {
             let version = *pick(rng, &["15.4.x-gpu-scala2.12", "15.4.x-cpu-ml-scala2.12"]);
-            cluster
-                .spark_version(version)
-                .metrics(Machine::All, &quirk)
+            cluster.spark_version(version).metrics(Machine::All, &quirk)
         }
     }
 }

@@ -5,6 +5,7 @@
 //! owes one. Work that began after its witness was last asked is forgiven, since
 //! no API terminates on a condition.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use simulator::Record;
@@ -87,6 +88,26 @@ pub(crate) struct Case<'w> {
     pub(crate) now: Moment,
 }
 
+/// The clusters whose termination is owed now: id and workspace.
+pub(crate) fn due(world: &World, rules: &Rules) -> BTreeMap<String, String> {
+    let now = world.now();
+    let mut found = BTreeMap::new();
+    for workspace in &world.workspaces {
+        for cluster in &workspace.clusters {
+            let case = Case {
+                workspace,
+                cluster,
+                rules,
+                now,
+            };
+            if case.is_due() {
+                found.insert(cluster.id.clone(), workspace.name.clone());
+            }
+        }
+    }
+    found
+}
+
 impl Case<'_> {
     /// Why a termination now breaks the promise.
     pub(crate) fn forbidden(&self, asked: &Asked) -> Result<(), String> {
@@ -116,8 +137,15 @@ impl Case<'_> {
         let needed = self.needed_quiet();
         let quiet = self.now.since(self.quiet_since(&asked));
         let is_wide = needed.is_some_and(|needed| quiet > needed + MARGIN);
-        let runs_are_silent = self.workspace.runs.iter().all(|run| !names(run, self.cluster));
+        let runs_are_silent = self
+            .workspace
+            .runs
+            .iter()
+            .all(|run| !names(run, self.cluster));
+        let mut vms = self.cluster.vms.iter();
+        let is_measured_well = vms.all(|vm| !matches!(vm.quirk, MetricsQuirk::PointsOfFive(_)));
         is_wide
+            && is_measured_well
             && runs_are_silent
             && self.cluster.started.is_some()
             && self.cluster.terminated.is_none()
@@ -183,7 +211,8 @@ impl Case<'_> {
         let spark = &cluster.spark;
         let runs_asked = asked.runs.unwrap_or(*now);
         for run in &self.workspace.runs {
-            let is_active = run.started <= runs_asked && run.ended.is_none_or(|end| runs_asked < end);
+            let is_active =
+                run.started <= runs_asked && run.ended.is_none_or(|end| runs_asked < end);
             if is_active && names(run, cluster) {
                 return Err(format!("the run {} is on it", run.name));
             }
@@ -223,7 +252,10 @@ impl Case<'_> {
     fn needed_quiet(&self) -> Option<Duration> {
         let Self { cluster, .. } = self;
         let both = self.rules.idle_after(&self.workspace.name, cluster);
-        let is_measured = |quirk: &MetricsQuirk| *quirk == MetricsQuirk::None;
+        // A point of five minutes is as good from one of its minutes as from all.
+        let is_measured = |quirk: &MetricsQuirk| {
+            matches!(quirk, MetricsQuirk::None | MetricsQuirk::PointsOfFive(_))
+        };
         let driver = cluster.vms.first().is_some_and(|vm| is_measured(&vm.quirk));
         let machines = cluster.vms.iter().all(|vm| is_measured(&vm.quirk));
         let spark = cluster.driver == DriverProxy::Reachable
@@ -257,9 +289,7 @@ impl Case<'_> {
         let loads = loads.filter_map(|load| self.last_seen(load));
         let activity = cluster.last_activity;
         let all = jobs.chain(sql).chain(loads).chain(activity);
-        all.chain(cluster.started)
-            .max()
-            .unwrap_or(cluster.created)
+        all.chain(cluster.started).max().unwrap_or(cluster.created)
     }
 
     /// Until when a machine's work shows, if it is work and shows yet.

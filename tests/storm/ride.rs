@@ -12,7 +12,7 @@ use simulator::world::{Clock, World, minutes};
 use terminate_clusters::policy::Mode;
 
 use crate::estate::{self, pick};
-use crate::oracle::Case;
+use crate::oracle;
 use crate::sky::{Sky, Swept};
 use crate::weather;
 
@@ -81,26 +81,8 @@ fn gather_clouds(rng: &mut Rng, sky: &Sky) {
     }
 }
 
-/// The clusters whose termination is owed now: id and workspace.
 fn due(sky: &Sky) -> BTreeMap<String, String> {
-    sky.cloud.world(|world| {
-        let now = world.now();
-        let mut found = BTreeMap::new();
-        for workspace in &world.workspaces {
-            for cluster in &workspace.clusters {
-                let case = Case {
-                    workspace,
-                    cluster,
-                    rules: &sky.rules,
-                    now,
-                };
-                if case.is_due() {
-                    found.insert(cluster.id.clone(), workspace.name.clone());
-                }
-            }
-        }
-        found
-    })
+    sky.cloud.world(|world| oracle::due(world, &sky.rules))
 }
 
 /// A sweep with what was there before it.
@@ -318,7 +300,9 @@ fn slots(sky: &Sky) -> BTreeMap<String, usize> {
         let of = |workspace: &simulator::world::Workspace| {
             let ours = workspace.clusters.iter().filter(|cluster| {
                 matches!(cluster.source.as_deref(), Some("UI" | "API"))
-                    && cluster.overlay.is_empty()
+                    && !["custom_tags", "cluster_source"]
+                        .iter()
+                        .any(|field| cluster.overlay.contains_key(*field))
                     && cluster.state_at(now) == "RUNNING"
             });
             ours.count().div_ceil(2).min(cap)

@@ -28,9 +28,7 @@ use terminate_clusters::report::{Closing, WorkspaceReport, json, text};
 use terminate_clusters::settings::{Environment, Settings};
 use terminate_clusters::sweep::{ReportSink, Scope, SweepRequest};
 use terminate_clusters::timestamp::Timestamp;
-use terminate_clusters::transport::{
-    Gate, MemoryTransport, TransportError, TransportErrorKind,
-};
+use terminate_clusters::transport::{Gate, MemoryTransport, TransportError, TransportErrorKind};
 use terminate_clusters::{host, wiring};
 use tokio::time::Instant;
 
@@ -109,8 +107,7 @@ impl Sky {
         let guard = tracing::subscriber::set_default(subscriber);
         let login = VaultLogin::Given(Arc::new(Login(Arc::clone(&self.cloud))));
         let clock = Arc::new(self.clock);
-        let sweep =
-            wiring::sweep_over(&self.settings, self.transport(), clock, &login).unwrap();
+        let sweep = wiring::sweep_over(&self.settings, self.transport(), clock, &login).unwrap();
         let began = Instant::now();
         let request = SweepRequest {
             mode,
@@ -190,7 +187,9 @@ impl Way {
                     now,
                 };
                 let verdict = case.forbidden(&asked);
-                verdict.map_err(|why| format!("{} of {}: {why}; {asked:?}", cluster.name, workspace.name))
+                verdict.map_err(|why| {
+                    format!("{} of {}: {why}; {asked:?}", cluster.name, workspace.name)
+                })
             })
         });
         if let Err(why) = verdict {
@@ -292,7 +291,9 @@ impl TokenCredential for Login {
             headers,
             Bytes::new(),
         );
-        let refused = |why: String| azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, why);
+        let refused = |why: String| {
+            azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, why)
+        };
         let reply = self.0.exchange(ask).await;
         let reply = reply.map_err(|why| refused(format!("{why:?}")))?;
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();

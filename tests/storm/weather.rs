@@ -104,7 +104,15 @@ fn fault(rng: &mut Rng, waits: bool) -> Fault {
     let seconds = Duration::from_secs(1 + rng.u64(..45));
     let statuses = [400, 401, 403, 404, 409, 429, 500, 501, 502, 503, 504];
     let elsewhere = "https://elsewhere.example/driver-proxy-api/o/1/x/40001/jobs/";
-    let bodies = ["\"text\"", "17", "[\"other\"]", "null", "{\"clusters\":7}", "{", "[[]]"];
+    let bodies = [
+        "\"text\"",
+        "17",
+        "[\"other\"]",
+        "null",
+        "{\"clusters\":7}",
+        "{",
+        "[[]]",
+    ];
     let kinds = if waits { 20 } else { 16 };
     match rng.u8(..kinds) {
         0..=2 => Fault::status(*pick(rng, &statuses)),

@@ -64,9 +64,7 @@ impl Source {
     fn now_ms(self) -> i64 {
         match self {
             Self::System => system_time_ms(),
-            Self::Runtime { base_ms, started } => {
-                base_ms.saturating_add(millis(started.elapsed()))
-            }
+            Self::Runtime { base_ms, started } => base_ms.saturating_add(millis(started.elapsed())),
         }
     }
 }
