@@ -37,7 +37,9 @@ pub(crate) fn ride(seed: u64) -> Result<(), String> {
         }
     }
     let troubles = weather::troubles(&mut rng, &world, false);
-    let mut scene = Scene::of(world).limit("request_attempts", "2");
+    let mut scene = Scene::of(world)
+        .set("TERMINATE_CLUSTERS_LOG", "debug")
+        .limit("request_attempts", "2");
     for line in rules.policy_lines() {
         scene = scene.policy(&line);
     }
