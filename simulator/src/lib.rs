@@ -78,6 +78,7 @@ mod services;
 mod simulator;
 mod socket;
 mod tls;
+mod upstream;
 pub mod world;
 
 pub use fault::Fault;

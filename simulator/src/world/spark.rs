@@ -3,6 +3,7 @@
 //! All moments are absolute in the world's time, so a job whose end lies ahead is running now and is
 //! finished once the clock has passed it. Rendering is the `databricks::spark` module's affair.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::clock::Moment;
@@ -37,6 +38,26 @@ pub struct Spark {
     pub retained_jobs: usize,
     /// How the page of streaming queries answers.
     pub streaming_page: StreamingPage,
+    /// A real Spark UI that answers instead of all of this.
+    pub upstream: Option<Upstream>,
+}
+
+/// A real Spark UI on this machine, behind the pretend driver proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Where it listens, on loopback.
+    pub address: SocketAddr,
+    /// What it is told as its host, from which it makes the addresses of its redirects.
+    pub host: UpstreamHost,
+}
+
+/// The `Host` that a real Spark UI reads. Which of the two Databricks' proxy sends is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// The workspace's, as the client sent it.
+    PassedOn,
+    /// The UI's own address.
+    Own,
 }
 
 /// A Spark job with one stage.
@@ -115,8 +136,17 @@ impl Spark {
             threads: Vec::new(),
             retained_jobs: 1000,
             streaming_page: StreamingPage::BehindProxy,
+            upstream: None,
         }
         .thread(&IDLE_FRAMES)
+    }
+
+    /// A real Spark UI, which answers for itself.
+    pub fn real(address: SocketAddr, host: UpstreamHost) -> Self {
+        Self {
+            upstream: Some(Upstream { address, host }),
+            ..Self::quiet()
+        }
     }
 
     /// Adds a job.
