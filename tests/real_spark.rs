@@ -22,7 +22,7 @@ use simulator::world::{
     hours, minutes,
 };
 
-use spark::{Spark, Version, instant};
+use spark::{Happened, Spark, Version, instant};
 use support::Scene;
 
 /// A test of each rule for each version, named `rule::spark_…`.
@@ -46,8 +46,10 @@ macro_rules! on_each_spark {
 
 on_each_spark! {
     terminates_an_idle_session
+    takes_no_redirect_to_another_host_for_the_absence_of_streams
     keeps_a_long_job
     terminates_after_a_finished_job_and_quotes_its_end
+    keeps_a_cluster_whose_job_has_just_ended
     terminates_after_more_jobs_than_are_retained
     terminates_after_a_failed_job
     keeps_a_command_that_is_planning
@@ -56,9 +58,6 @@ on_each_spark! {
     terminates_after_a_stream_that_took_what_was_there
     keeps_a_loop_that_spark_never_hears_of
 }
-
-/// How long before now an application starts, unless its test says otherwise.
-const STARTED_AGO: u64 = 5;
 
 /// What a sweep makes of a cluster whose driver this is.
 fn sweep(spark: &Spark) -> Value {
@@ -103,12 +102,56 @@ fn assert_terminated(line: &Value, last_sign_ms: i64) {
     );
 }
 
+/// That a cluster was kept because Spark was busy with this since some instant
+/// within `began`.
+fn assert_spark_busy(line: &Value, what: &str, began: &Happened) {
+    let said = format!("busy: {what}");
+    assert_says(
+        line,
+        &[
+            ("outcome", "kept"),
+            ("reason", "spark_busy"),
+            ("spark", &said),
+            ("earliest_clause", "never: while Spark is busy"),
+        ],
+    );
+    let clause = line["clause"].as_str().unwrap();
+    let quoted = clause.strip_prefix(&format!("spark_busy: Spark is busy: {what} since "));
+    let quoted = quoted.unwrap_or_else(|| panic!("{clause}"));
+    let possible = instant(began.from_ms)..=instant(began.to_ms);
+    assert!(possible.contains(&quoted.to_owned()), "{clause}");
+}
+
+fn assert_stream_active(line: &Value) {
+    assert_says(
+        line,
+        &[
+            ("outcome", "kept"),
+            ("reason", "stream_active"),
+            ("clause", "stream_active: a streaming query is active"),
+            ("streaming", "a query is active"),
+        ],
+    );
+}
+
+/// How many rows there are, and how many of them run.
+fn count(rows: &Value) -> (usize, usize) {
+    let rows = rows.as_array().unwrap();
+    let running = rows.iter().filter(|row| row["status"] == "RUNNING").count();
+    (rows.len(), running)
+}
+
+/// Whether one of the jobs carries the signature of a stream.
+fn shows_a_stream(jobs: &Value) -> bool {
+    let mut jobs = jobs.as_array().unwrap().iter();
+    jobs.any(|job| job["description"].to_string().contains("runId = "))
+}
+
 fn terminates_an_idle_session(version: Version) {
-    let spark = Spark::start(version, hours(STARTED_AGO));
-    let started = instant(spark.started_ms);
-    let quiet = format!("nothing since it started at {started}");
+    let spark = Spark::start(version, hours(5));
     let line = sweep(&spark);
     assert_terminated(&line, spark.started_ms);
+    let quiet = format!("nothing since it started at {}", instant(spark.started_ms));
     assert_says(
         &line,
         &[
@@ -116,105 +159,172 @@ fn terminates_an_idle_session(version: Version) {
             ("streaming", "no query since it started"),
         ],
     );
-    println!("{line:#}");
+}
+
+fn takes_no_redirect_to_another_host_for_the_absence_of_streams(version: Version) {
+    let spark = Spark::start(version, hours(5));
     let line = sweep_as(&spark, UpstreamHost::Own, |cluster| cluster);
-    println!("{line:#}");
+    assert_says(
+        &line,
+        &[
+            ("outcome", "kept"),
+            ("reason", "quiet_too_short"),
+            (
+                "streaming",
+                "unknown: the streaming page redirects elsewhere",
+            ),
+        ],
+    );
+    let clause = line["clause"].as_str().unwrap();
+    assert!(clause.contains("only nodes say quiet"), "{clause}");
 }
 
 fn keeps_a_long_job(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(6));
+    spark.later(hours(5));
     let began = spark.does("long_job");
     spark.later(minutes(0));
-    let line = sweep(&spark);
-    println!("{line:#} {} {}", began.from_ms, began.to_ms);
+    assert_spark_busy(&sweep(&spark), "job 0", &began);
 }
 
 fn terminates_after_a_finished_job_and_quotes_its_end(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(5));
     spark.later(hours(3));
     let ran = spark.does("job");
     let ended = spark.last_end_ms();
+    assert!(ran.includes(ended), "{ended} is not within {ran:?}");
     spark.later(minutes(0));
-    assert!(ran.includes(ended));
     let line = sweep(&spark);
-    println!("{line:#}");
+    assert_terminated(&line, ended);
+    let quiet = format!("quiet since {}", instant(ended));
+    assert_says(&line, &[("spark", &quiet)]);
+}
+
+fn keeps_a_cluster_whose_job_has_just_ended(version: Version) {
+    let mut spark = Spark::start(version, hours(5));
+    spark.later(minutes(100));
+    spark.does("job");
+    let ended = spark.last_end_ms();
+    spark.later(minutes(0));
+    let line = sweep(&spark);
+    let quiet = format!("quiet since {}", instant(ended));
+    assert_says(
+        &line,
+        &[
+            ("outcome", "kept"),
+            ("reason", "quiet_too_short"),
+            ("spark", &quiet),
+        ],
+    );
 }
 
 fn terminates_after_more_jobs_than_are_retained(version: Version) {
     let retained = json!({"spark.ui.retainedJobs": "50"});
-    let mut spark = Spark::start_with(version, hours(STARTED_AGO), &retained);
-    spark.tell(&json!({"do": "jobs", "count": 70}));
+    let mut spark = Spark::start_with(version, hours(5), &retained);
+    let ran = spark.tell(&json!({"do": "jobs", "count": 70}));
     let ended = spark.last_end_ms();
+    assert!(ran.includes(ended), "{ended} is not within {ran:?}");
     spark.later(minutes(0));
+    let jobs = spark.api("jobs");
+    let oldest = jobs.as_array().unwrap().last().unwrap();
+    assert!(oldest["jobId"].as_u64() > Some(0), "nothing was forgotten");
     let line = sweep(&spark);
-    println!("{line:#} {ended}");
+    assert_terminated(&line, ended);
+    let quiet = format!("quiet since {}", instant(ended));
+    assert_says(&line, &[("spark", &quiet)]);
 }
 
 fn terminates_after_a_failed_job(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(5));
     let ran = spark.does("failed_job");
     let ended = spark.last_end_ms();
-    assert!(ran.includes(ended));
+    assert!(ran.includes(ended), "{ended} is not within {ran:?}");
+    spark.later(minutes(0));
+    assert_eq!(spark.api("jobs")[0]["status"], "FAILED");
     let line = sweep(&spark);
-    println!("{line:#}");
+    assert_terminated(&line, ended);
+    let quiet = format!("quiet since {}", instant(ended));
+    assert_says(&line, &[("spark", &quiet)]);
 }
 
 fn keeps_a_command_that_is_planning(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
-    spark.does("planning");
+    let mut spark = Spark::start(version, hours(5));
+    let began = spark.does("planning");
     spark.later(minutes(0));
-    let line = sweep(&spark);
-    println!("{line:#}");
+    let sql = spark.api("sql");
+    assert_eq!(
+        (count(&sql), &sql[0]["runningJobIds"]),
+        ((1, 1), &json!([]))
+    );
+    assert_eq!(count(&spark.api("jobs")), (0, 0));
+    assert_spark_busy(&sweep(&spark), "SQL execution 0", &began);
 }
 
 fn keeps_a_stream_that_triggers_rarely_and_terminates_after_its_end(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(6));
     let trigger = json!({"processingTime": "100 hours"});
-    spark.tell(&json!({"do": "stream", "name": "q1", "trigger": trigger}));
+    let began = spark.tell(&json!({"do": "stream", "name": "rare", "trigger": trigger}));
+    let batch = spark.last_end_ms();
+    assert!(began.includes(batch), "{batch} is not within {began:?}");
     spark.later(hours(3));
-    let line = sweep(&spark);
-    println!("{line:#}");
+    assert_eq!(count(&spark.api("jobs")).1, 0);
+    assert_eq!(count(&spark.api("sql")).1, 0);
+    assert_stream_active(&sweep(&spark));
     spark.does("stop_streams");
     spark.later(minutes(0));
     let line = sweep(&spark);
-    println!("{line:#}");
+    // When a query was stopped is nowhere in Spark; its last batch is.
+    assert_terminated(&line, spark.last_sql_end_ms());
+    assert_says(&line, &[("streaming", "no active query")]);
 }
 
 fn keeps_a_stream_without_data_even_when_its_jobs_are_forgotten(version: Version) {
-    let retained = json!({"spark.ui.retainedJobs": "50", "spark.sql.ui.retainedExecutions": "10"});
-    let mut spark = Spark::start_with(version, hours(STARTED_AGO), &retained);
+    let retained = json!({
+        "spark.ui.retainedJobs": "50",
+        "spark.sql.ui.retainedExecutions": "10",
+    });
+    let mut spark = Spark::start_with(version, hours(6), &retained);
     let trigger = json!({"processingTime": "1 second"});
-    spark.tell(&json!({"do": "stream", "name": "q1", "trigger": trigger}));
-    spark.later(hours(3));
-    println!("{:#}", sweep(&spark));
+    spark.tell(&json!({"do": "stream", "name": "dry", "trigger": trigger}));
+    spark.later(hours(4));
+    assert!(shows_a_stream(&spark.api("jobs")));
+    assert_stream_active(&sweep(&spark));
     spark.tell(&json!({"do": "jobs", "count": 70}));
+    spark.tell(&json!({"do": "sql", "count": 15}));
     spark.later(minutes(0));
-    println!("{:#}", sweep(&spark));
+    for list in ["jobs", "sql?length=1000"] {
+        let rows = spark.api(list);
+        assert!(!shows_a_stream(&rows), "{rows:#}");
+    }
+    assert_stream_active(&sweep(&spark));
 }
 
 fn terminates_after_a_stream_that_took_what_was_there(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(5));
     let trigger = json!({"availableNow": true});
-    spark.tell(&json!({"do": "stream", "name": "q1", "trigger": trigger}));
+    spark.tell(&json!({"do": "stream", "name": "once", "trigger": trigger}));
     spark.later(minutes(0));
-    println!("{:#}", sweep(&spark));
+    assert!(shows_a_stream(&spark.api("jobs")));
+    let line = sweep(&spark);
+    assert_terminated(&line, spark.last_sql_end_ms());
+    assert_says(&line, &[("streaming", "no active query")]);
 }
 
 fn keeps_a_loop_that_spark_never_hears_of(version: Version) {
-    let mut spark = Spark::start(version, hours(STARTED_AGO));
+    let mut spark = Spark::start(version, hours(5));
     spark.does("python_loop");
-    println!(
-        "{:#}",
-        sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
-            cluster.load(Machine::Driver, &[Load::since(hours(4), 1.0)])
-        })
-    );
-    println!(
-        "{:#}",
-        sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
-            cluster
-                .single_node()
-                .metrics(Machine::All, &MetricsQuirk::NoData)
-        })
-    );
+    let quiet = format!("nothing since it started at {}", instant(spark.started_ms));
+    let seen = sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
+        cluster.load(Machine::Driver, &[Load::since(hours(4), 1.0)])
+    });
+    let unseen = sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
+        let cluster = cluster.single_node();
+        cluster.metrics(Machine::All, &MetricsQuirk::NoData)
+    });
+    for (line, reason) in [(seen, "nodes_busy"), (unseen, "evidence_too_weak")] {
+        assert_says(
+            &line,
+            &[("outcome", "kept"), ("reason", reason), ("spark", &quiet)],
+        );
+    }
 }

@@ -52,7 +52,6 @@ impl Version {
 /// A Spark driver in the hands of one test.
 pub(crate) struct Spark {
     driver: MutexGuard<'static, Option<Driver>>,
-    version: Version,
     /// Where the UI of its present application listens.
     pub(crate) ui: SocketAddr,
     /// When its present application started, in milliseconds.
@@ -60,6 +59,7 @@ pub(crate) struct Spark {
 }
 
 /// When something happened, by the driver's own clock.
+#[derive(Debug)]
 pub(crate) struct Happened {
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
@@ -87,7 +87,6 @@ impl Spark {
             ui: ui.strip_prefix("http://").unwrap().parse().unwrap(),
             started_ms: started["started_ms"].as_i64().unwrap(),
             driver,
-            version,
         }
     }
 
@@ -118,6 +117,13 @@ impl Spark {
         self.carry_out(&order)["end_ms"].as_i64().unwrap()
     }
 
+    /// When the latest SQL execution ended, likewise; for a stream's batch a little
+    /// later than its job.
+    pub(crate) fn last_sql_end_ms(&mut self) -> i64 {
+        let order = json!({"do": "last_sql_end"});
+        self.carry_out(&order)["end_ms"].as_i64().unwrap()
+    }
+
     /// What its UI answers to a path below the application.
     pub(crate) fn api(&mut self, path: &str) -> Value {
         self.carry_out(&json!({"do": "api", "path": path}))["answer"].take()
@@ -125,10 +131,6 @@ impl Spark {
 
     fn carry_out(&mut self, order: &Value) -> Value {
         self.driver.as_mut().unwrap().carry_out(order)
-    }
-
-    pub(crate) fn is_version_4(&self) -> bool {
-        matches!(self.version, Version::V4_3_0)
     }
 }
 

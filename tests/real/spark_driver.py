@@ -113,6 +113,12 @@ class Application:
         ends = (jobs.apply(index).completionTime() for index in range(jobs.size()))
         return {"end_ms": max(end.get().getTime() for end in ends if end.isDefined())}
 
+    def last_sql_end(self):
+        """The end of the latest SQL execution, as Spark itself keeps it."""
+        rows = self.executions()
+        ends = [row.completionTime() for row in rows]
+        return {"end_ms": max(end.get().getTime() for end in ends if end.isDefined())}
+
     def api(self, path):
         """What the UI answers to a path below the application."""
         application = f"{self.context.uiWebUrl}/api/v1/applications/{self.context.applicationId}"
@@ -129,8 +135,9 @@ class Application:
         for _ in range(count):
             self.context._jsc.parallelize(rows, 1).count()
 
-    def sql(self):
-        self.spark.range(1000).selectExpr("sum(id)").collect()
+    def sql(self, count):
+        for _ in range(count):
+            self.spark.range(1).collect()
 
     def failed_job(self):
         def fail(_):
@@ -175,10 +182,11 @@ class Application:
 
     def running_sql(self):
         self.settle()
-        store = self.spark._jsparkSession.sharedState().statusStore()
-        rows = store.executionsList()
-        states = (rows.apply(index) for index in range(rows.size()))
-        return sum(1 for row in states if row.completionTime().isEmpty())
+        return sum(1 for row in self.executions() if row.completionTime().isEmpty())
+
+    def executions(self):
+        rows = self.spark._jsparkSession.sharedState().statusStore().executionsList()
+        return [rows.apply(index) for index in range(rows.size())]
 
     def python_loop(self):
         """Work of the driver's machine of which Spark never hears."""
@@ -247,6 +255,7 @@ COMMANDS = {
     "job",
     "jobs",
     "last_end",
+    "last_sql_end",
     "long_job",
     "planning",
     "python_loop",
