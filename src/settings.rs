@@ -7,6 +7,7 @@
 //! default that is silently in force may terminate what was meant to be kept.
 //! Stands before the data path: every stage is handed its part.
 
+mod case_file;
 mod document;
 mod environment;
 mod host_json;
@@ -16,7 +17,9 @@ mod local_file;
 mod mistakes;
 mod names;
 pub(crate) mod nearest;
+mod overrides;
 mod policy_document;
+mod policy_file;
 mod reference;
 mod table;
 mod tables;
@@ -35,8 +38,9 @@ use self::table::{Node, Reading, Source, TableReader};
 use crate::cloud::Cloud;
 use crate::identity::{PrincipalSecrets, SecretName};
 use crate::logging;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet};
 
+pub use self::case_file::{CASE_TABLES, case_reference_markdown, read_cases};
 pub use self::document::ReadFile;
 pub use self::environment::Environment;
 pub use self::key::Key;
@@ -48,6 +52,7 @@ pub use self::names::{
     FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL, LOG, MODE,
     PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID_SECRET,
 };
+pub use self::policy_file::PolicyFile;
 pub use self::reference::{reference, reference_markdown};
 pub use self::tables::{TABLES, TableReference};
 pub use self::workspaces::WorkspaceSettings;
@@ -76,7 +81,7 @@ pub struct Settings {
     pub cloud: CloudName,
     pub key_vault_url: Url,
     pub secrets: PrincipalSecrets,
-    pub policy: Policy,
+    pub policy: PolicySet,
     /// In the order of the document; may be empty.
     pub workspaces: Vec<WorkspaceSettings>,
     pub limits: Limits,
@@ -277,7 +282,7 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
-    policy: Policy,
+    policy: PolicySet,
     workspaces: Vec<WorkspaceSettings>,
     limits: Limits,
 }
@@ -290,7 +295,7 @@ impl Parts {
                 "the policy lists no [[workspaces]], so there is nothing to look at".to_owned(),
             );
         }
-        if !self.policy.spark_witness && !self.policy.nodes_witness {
+        if !self.policy.base.spark_witness && !self.policy.base.nodes_witness {
             warnings.push(
                 "both witnesses are switched off in the policy, so nothing can be terminated"
                     .to_owned(),
@@ -311,7 +316,10 @@ fn read_document(
     let document = Document::sort(root.get_ref(), source, mistakes);
     Some(Parts {
         workspaces: workspaces::read(&document, source, environment, mode, mistakes),
-        policy: policy_document::read(&document, source, environment, mistakes),
+        policy: PolicySet {
+            base: policy_document::read(&document, source, environment, mistakes),
+            overrides: overrides::read(&document, source, environment, mistakes),
+        },
         limits: read_limits(document.limits, source, environment, mistakes),
     })
 }

@@ -22,7 +22,7 @@ use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet};
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
@@ -57,7 +57,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn covers(&self, name: &str) -> bool {
+    pub(crate) fn covers(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Only(names) => names.contains(name),
@@ -89,7 +89,7 @@ pub struct Sweep {
     pub network: Network,
     pub identity: Identity,
     pub mode: Mode,
-    pub policy: Arc<Policy>,
+    pub policy: Arc<PolicySet>,
     pub workspaces: Vec<Workspace>,
     pub limits: SweepLimits,
 }
@@ -138,6 +138,19 @@ impl Sweep {
         closing
     }
 
+    /// The tokens of one sweep, the one for Databricks at hand.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be had, without which nothing need be asked.
+    pub(crate) async fn tokens(&self, deadline: Instant) -> Result<Arc<Recording>, Vec<Failure>> {
+        let tokens = Arc::new(Recording::over(self.identity.clone()));
+        match first_token(&self.workspaces, &tokens, deadline).await {
+            Ok(()) => Ok(tokens),
+            Err(failure) => Err(failure.into_iter().chain(tokens.failures()).collect()),
+        }
+    }
+
     /// Sweeps the workspaces, several at a time.
     async fn visit_all(
         &self,
@@ -181,18 +194,18 @@ impl Sweep {
         workspaces
     }
 
-    fn rules(&self) -> SweepRules {
+    pub(crate) fn rules(&self) -> SweepRules {
         SweepRules {
             policy: Arc::clone(&self.policy),
             clock: Arc::clone(&self.network.clock),
-            allowances: Arc::new(Allowances::new(self.policy.cap_per_sweep)),
+            allowances: Arc::new(Allowances::new(self.policy.base.cap_per_sweep)),
             action: self.limits.action,
             runs_page_cap: self.limits.runs_page_cap,
             parallel_looks: self.network.limits.parallel_per_workspace,
         }
     }
 
-    fn clients(
+    pub(crate) fn clients(
         &self,
         workspace: &Workspace,
         tokens: &Arc<Recording>,
@@ -206,11 +219,11 @@ impl Sweep {
         };
         let databricks = service(Audience::Databricks, &workspace.url);
         let spark = org_id(&workspace.url)
-            .filter(|_| self.policy.spark_witness)
+            .filter(|_| self.policy.base.spark_witness)
             .map(|org| SparkDriver::new(Arc::clone(&databricks), org, SPARK_UI_PORT));
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
-            .filter(|_| self.policy.nodes_witness)
+            .filter(|_| self.policy.base.nodes_witness)
             .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
@@ -304,7 +317,7 @@ fn scatter(seed: u64) -> u64 {
 /// Remembers which tokens could not be had, so that the sweep fails for each once,
 /// however many clusters lacked it.
 #[derive(Debug)]
-struct Recording {
+pub(crate) struct Recording {
     inner: Identity,
     refused: Mutex<BTreeMap<Audience, TokenError>>,
 }

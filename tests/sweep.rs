@@ -26,6 +26,8 @@ mod kept;
 mod names;
 #[path = "sweep/outcomes.rs"]
 mod outcomes;
+#[path = "sweep/overrides.rs"]
+mod overrides;
 #[path = "sweep/promises.rs"]
 mod promises;
 #[path = "sweep/races.rs"]
@@ -34,3 +36,5 @@ mod races;
 mod secrecy;
 #[path = "sweep/swept.rs"]
 mod swept;
+#[path = "sweep/why.rs"]
+mod why;

@@ -69,7 +69,7 @@ pub fn closing(closing: &Closing) -> String {
 /// JSON leaves the control characters beyond ASCII, the line ends of Unicode and
 /// the marks that reorder text as they are. They stand in strings only, where
 /// their escapes mean the same.
-fn one_line(value: &Value) -> String {
+pub(crate) fn one_line(value: &Value) -> String {
     let json = value.to_string();
     let mut line = String::with_capacity(json.len());
     for next in json.chars() {
@@ -93,6 +93,7 @@ fn cluster(line: &ClusterLine) -> Value {
         earliest,
         said,
         unknowns,
+        overrides,
     } = line;
     let proof = outcome.proof();
     json!({
@@ -114,10 +115,11 @@ fn cluster(line: &ClusterLine) -> Value {
             .iter()
             .map(|(signal, why)| json!({"signal": signal, "why": why}))
             .collect::<Vec<_>>(),
+        "overrides": overrides,
     })
 }
 
-fn failure(failure: &Failure) -> Value {
+pub(crate) fn failure(failure: &Failure) -> Value {
     json!({
         "kind": failure.kind.as_str(),
         "workspace": failure.workspace,
@@ -137,7 +139,7 @@ fn stage_counts(stages: &StageCounts) -> Value {
         .into()
 }
 
-fn at(earliest: Earliest) -> Option<String> {
+pub(crate) fn at(earliest: Earliest) -> Option<String> {
     match earliest {
         Earliest::At(at) => Some(at.to_string()),
         Earliest::Never(_) => None,

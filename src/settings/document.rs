@@ -28,6 +28,7 @@ pub(super) struct Document<'d> {
     pub(super) limits: Option<Node<'d>>,
     pub(super) workspaces: Vec<Node<'d>>,
     pub(super) exempt: Vec<Node<'d>>,
+    pub(super) overrides: Vec<Node<'d>>,
 }
 
 /// The text of the policy, from the setting or the file. Empty after a mistake.
@@ -100,6 +101,7 @@ impl<'d> Document<'d> {
                 "limits" => document.limits = sorter.table("limits", value),
                 "workspaces" => document.workspaces = sorter.tables("workspaces", value),
                 "exempt" => document.exempt = sorter.tables("exempt", value),
+                "override" => document.overrides = sorter.tables("override", value),
                 "witness" => {
                     let node = sorter.table("witness", value);
                     document.sort_witnesses(node, &mut sorter);
@@ -107,7 +109,14 @@ impl<'d> Document<'d> {
                 other => sorter.unknown(
                     name.span().start,
                     other,
-                    &["policy", "witness", "workspaces", "exempt", "limits"],
+                    &[
+                        "policy",
+                        "witness",
+                        "workspaces",
+                        "exempt",
+                        "override",
+                        "limits",
+                    ],
                 ),
             }
         }
@@ -125,13 +134,18 @@ impl<'d> Document<'d> {
     }
 }
 
-struct Sorter<'s> {
-    source: &'s Source,
-    mistakes: &'s mut Mistakes,
+/// Tells tables, lists of them and other values apart, noting what is wrong.
+pub(super) struct Sorter<'s> {
+    pub(super) source: &'s Source,
+    pub(super) mistakes: &'s mut Mistakes,
 }
 
 impl Sorter<'_> {
-    fn table<'d>(&mut self, name: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Node<'d>> {
+    pub(super) fn table<'d>(
+        &mut self,
+        name: &str,
+        value: &'d Spanned<DeValue<'d>>,
+    ) -> Option<Node<'d>> {
         let offset = value.span().start;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -145,7 +159,11 @@ impl Sorter<'_> {
         table.map(|table| Node { table, offset })
     }
 
-    fn tables<'d>(&mut self, name: &str, value: &'d Spanned<DeValue<'d>>) -> Vec<Node<'d>> {
+    pub(super) fn tables<'d>(
+        &mut self,
+        name: &str,
+        value: &'d Spanned<DeValue<'d>>,
+    ) -> Vec<Node<'d>> {
         let wanted = format!("tables, each under [[{name}]] with double brackets");
         let Some(items) = value.get_ref().as_array() else {
             let problem = wrong_type(value.get_ref(), &wanted);

@@ -2,7 +2,7 @@
 //! override their scalars.
 
 use super::key::Key;
-use super::{limits, policy_document, workspaces};
+use super::{limits, overrides, policy_document, workspaces};
 
 /// A table as the documentation names it, with its keys.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,8 @@ pub struct TableReference {
     pub(super) override_part: Option<&'static str>,
 }
 
-const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
+/// A table that no variable can override.
+pub(super) const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
     TableReference {
         header,
         keys,
@@ -34,6 +35,7 @@ pub(super) const WITNESS_NODES: TableReference =
     table("[witness.nodes]", policy_document::WITNESS_NODES_KEYS);
 pub(super) const WORKSPACES: TableReference = table("[[workspaces]]", workspaces::KEYS);
 pub(super) const EXEMPT: TableReference = table("[[exempt]]", policy_document::EXEMPT_KEYS);
+pub(super) const OVERRIDE: TableReference = table("[[override]]", overrides::KEYS);
 pub(super) const LIMITS: TableReference = TableReference {
     header: "[limits]",
     keys: limits::KEYS,
@@ -47,6 +49,7 @@ pub const TABLES: &[TableReference] = &[
     WITNESS_NODES,
     WORKSPACES,
     EXEMPT,
+    OVERRIDE,
     LIMITS,
 ];
 
@@ -65,4 +68,12 @@ pub(super) fn override_name(part: &str, key: &Key) -> String {
         "TERMINATE_CLUSTERS__{part}__{}",
         key.name.to_ascii_uppercase()
     )
+}
+
+/// The variable that can override the key of this name, if one can.
+pub(super) fn override_of(table: TableReference, name: &str) -> Option<String> {
+    let part = table.override_part?;
+    let mut keys = table.keys.iter();
+    let key = keys.find(|key| key.name == name && key.is_scalar())?;
+    Some(override_name(part, key))
 }

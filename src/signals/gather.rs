@@ -11,9 +11,9 @@ use std::time::Duration;
 use super::facts::WorkspaceFacts;
 use super::{Hardware, NodesView, Signal, Signals, Why};
 use crate::azure_monitor::AzureMonitor;
-use crate::cluster::{Cluster, Instance, NodeTypes};
+use crate::cluster::{Cluster, ClusterState, Instance, NodeTypes};
 use crate::decision::{Question, longest_wait, next_question};
-use crate::policy::Policy;
+use crate::policy::{Policy, WorkspacePolicy};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
 use crate::witness::nodes::{self, Window};
@@ -40,12 +40,14 @@ pub struct Gatherer {
     pub spark: Option<SparkDriver>,
     /// `None` when the policy switches the nodes witness off.
     pub monitor: Option<AzureMonitor>,
-    pub policy: Arc<Policy>,
+    /// From which each cluster gets its own.
+    pub policies: Arc<WorkspacePolicy>,
 }
 
 /// One look at one cluster, under way.
 struct Reading {
     signals: Signals,
+    policy: Policy,
     application: Option<LiveApplication>,
     began: Timestamp,
     kind: LookKind,
@@ -55,8 +57,36 @@ impl Gatherer {
     /// Asks everything that could change the decision. Gives the signals and the
     /// instant at which the look began, which is the `now` to decide by.
     pub async fn look(&self, cluster: Cluster, kind: LookKind) -> (Signals, Timestamp) {
+        let reading = self.read(cluster, kind).await;
+        (reading.signals, reading.began)
+    }
+
+    /// A first look that then asks everything else, too, that the policy allows: for
+    /// people, since it cannot change the decision. A cluster that is not at work has
+    /// no driver to ask, and nothing that might start it is asked.
+    pub async fn look_at_everything(&self, cluster: Cluster) -> (Signals, Timestamp) {
+        let is_at_work = match cluster.state {
+            ClusterState::Running | ClusterState::Resizing => true,
+            ClusterState::Pending
+            | ClusterState::Restarting
+            | ClusterState::Terminating
+            | ClusterState::Terminated
+            | ClusterState::Other(_) => false,
+        };
+        let mut reading = self.read(cluster, LookKind::First).await;
+        for question in Question::ALL.into_iter().filter(|_| is_at_work) {
+            let is_allowed = question.is_allowed(&reading.policy);
+            if is_allowed && !is_asked(question, &reading.signals) {
+                self.answer(question, &mut reading).await;
+            }
+        }
+        (reading.signals, reading.began)
+    }
+
+    async fn read(&self, cluster: Cluster, kind: LookKind) -> Reading {
         let began = self.facts.clock.now();
         let mut reading = Reading {
+            policy: self.policies.of(&cluster).policy,
             signals: Signals::of(cluster),
             application: None,
             began,
@@ -64,12 +94,12 @@ impl Gatherer {
         };
         // Each answer settles its question, so there are no more rounds than questions.
         for _ in Question::ALL {
-            let Some(question) = next_question(&reading.signals, &self.policy, began) else {
+            let Some(question) = next_question(&reading.signals, &reading.policy, began) else {
                 break;
             };
             self.answer(question, &mut reading).await;
         }
-        (reading.signals, began)
+        reading
     }
 
     /// Asks once more whether an active run names the cluster, unless the walk over
@@ -196,7 +226,7 @@ impl Gatherer {
             LookKind::First => reading.began,
             LookKind::Second { first_began, .. } => first_began,
         };
-        let longest = longest_wait(&reading.signals, &self.policy);
+        let longest = longest_wait(&reading.signals, &reading.policy);
         let lookback = nodes::lookback(longest, cluster.autotermination_minutes);
         Window::new(self.facts.clock.now(), anchor, lookback, start)
     }
@@ -255,6 +285,20 @@ impl Gatherer {
                 "whether the cluster was resized could not be read: {error}"
             ))),
         }
+    }
+}
+
+fn is_asked(question: Question, signals: &Signals) -> bool {
+    match question {
+        Question::Pin => signals.pinned != Signal::NotAsked,
+        Question::ActiveRuns => signals.active_run != Signal::NotAsked,
+        Question::CompletedRuns => signals.last_run_end != Signal::NotAsked,
+        Question::Spark => signals.spark != Signal::NotAsked,
+        Question::Streaming => signals.streaming != Signal::NotAsked,
+        Question::Commands => signals.command != Signal::NotAsked,
+        Question::Hardware => signals.hardware != Signal::NotAsked,
+        Question::DriverNode => signals.driver_node != Signal::NotAsked,
+        Question::AllNodes => signals.all_nodes != Signal::NotAsked,
     }
 }
 
