@@ -124,7 +124,7 @@ pub(crate) struct Answer {
     /// Keep the connection open and say nothing.
     pub(crate) hang: bool,
     /// Answer what this answers instead.
-    pub(crate) forward: Option<Forward>,
+    pub(crate) forward: Option<Box<Forward>>,
 }
 
 /// A GET to a web server on loopback, whose answer takes the place of the service's own.
@@ -176,7 +176,7 @@ impl Answer {
 
     pub(crate) fn forward(forward: Forward) -> Self {
         Self {
-            forward: Some(forward),
+            forward: Some(Box::new(forward)),
             ..Self::text(200, "")
         }
     }

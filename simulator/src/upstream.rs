@@ -27,7 +27,7 @@ pub(crate) async fn resolve(answer: Answer) -> Answer {
     let Some(forward) = answer.forward.clone() else {
         return answer;
     };
-    let mut fetched = match fetch(forward).await {
+    let mut fetched = match fetch(*forward).await {
         Ok(fetched) => fetched,
         Err(error) => Answer::text(503, format!("the driver gave no answer: {error}")),
     };
