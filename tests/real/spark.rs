@@ -180,6 +180,11 @@ impl Driver {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("JAVA_HOME", real.join("java"))
+            // Nothing here runs for long enough to pay for a thorough compiler.
+            .env(
+                "JAVA_TOOL_OPTIONS",
+                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            )
             .env("SPARK_LOCAL_IP", "127.0.0.1")
             .env("PYSPARK_PYTHON", &python)
             .current_dir(&work)

@@ -66,7 +66,7 @@ class Application:
         Application.number += 1
         self.work = DIRECTORY / f"application-{Application.number}"
         self.work.mkdir()
-        self.gate = self.work / "gate"
+        self.pipes = []
         self.threads = []
         self.queries = []
         self.loops = []
@@ -77,10 +77,12 @@ class Application:
             "spark.driver.host": "127.0.0.1",
             "spark.ui.port": "0",
             "spark.ui.showConsoleProgress": "false",
-            "spark.log.level": "OFF",
+            "spark.log.level": "WARN",
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.warehouse.dir": str(self.work / "warehouse"),
             "spark.local.dir": str(DIRECTORY / "local"),
+            # A clock that jumps by hours must not look like an executor that is gone.
+            "spark.storage.blockManagerHeartbeatTimeoutMs": "100h",
         }
         for key, value in {**fixed, **conf}.items():
             builder = builder.config(key, value)
@@ -151,15 +153,19 @@ class Application:
             raise AssertionError("the job did not fail")
 
     def long_job(self):
-        gate = str(self.gate)
+        """One task, which reads a pipe that nobody writes to."""
+        gate = str(self.work / "gate")
+        os.mkfifo(gate)
 
+        # Python's own sleep fails in a worker whose clock is moved meanwhile.
         def wait(_):
-            while not os.path.exists(gate):
-                time.sleep(0.05)
+            with open(gate) as pipe:
+                pipe.read()
 
         self.in_background(lambda: self.context.parallelize([1], 1).map(wait).count())
         tracker = self.context._jsc.sc().statusTracker()
         self.wait_for(lambda: len(tracker.getActiveJobIds()) == 1)
+        self.wait_for(lambda: self.open_pipe(gate))
 
     def planning(self):
         """A command that reads a table's log of files, which is a pipe that nobody writes to."""
@@ -175,7 +181,7 @@ class Application:
 
     def open_pipe(self, pipe):
         try:
-            self.pipe = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            self.pipes.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             return False
         return True
@@ -234,10 +240,8 @@ class Application:
         self.settle()
 
     def end(self):
-        self.gate.touch()
-        if hasattr(self, "pipe"):
-            os.write(self.pipe, b"v1\n")
-            os.close(self.pipe)
+        for pipe in self.pipes:
+            os.close(pipe)
         for loop in self.loops:
             loop.kill()
             loop.wait()
