@@ -37,7 +37,7 @@ mod rules;
 pub use lookback::longest_wait;
 pub use proof::{Changed, Evidence, Proof, Quiet};
 pub(crate) use reason::load_clause;
-pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, Weakness};
+pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, StreamTrace, Weakness};
 pub use rules::{RULES, Rule};
 
 use crate::policy::Policy;

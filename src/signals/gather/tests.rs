@@ -36,6 +36,7 @@ async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
     let reading = Reading {
         signals,
         application: None,
+        stream_lives: false,
         began: world.now,
         kind: LookKind::First,
     };

@@ -5,10 +5,18 @@
 //! jobs behind as a live one. So the page must be known for what it is before
 //! its silence counts: a login page with status 200, a page that was cut, or a
 //! layout that we don't know is Unknown. Measured on Spark 3.5.9 and 4.0.1.
+//!
+//! Until the first query there is no page and its address redirects to the
+//! jobs; where `spark.sql.streaming.ui.enabled` is off, it does so for ever
+//! (`SharedState.streamingQueryStatusListener`). So a redirect is believed only
+//! where no batch was seen, no thread of a stream lives and the environment
+//! does not say off. What remains invisible is a page that the builder of the
+//! very first session took away, on a driver whose streams' threads have other
+//! names than Apache Spark's.
 
 use url::Url;
 
-use super::answers::{StreamingPage, UiAddress};
+use super::answers::{Environment, StreamingPage, UiAddress};
 use crate::signals::{Signal, StreamingView, Why};
 use crate::witness::refuse;
 
@@ -16,11 +24,11 @@ const TITLE: &str = "streaming query";
 const ACTIVE_HEADING: &str = "active streaming queries";
 const COMPLETED_HEADING: &str = "completed streaming queries (";
 
-/// What the streaming page says.
+/// What the streaming page says. `NeverAny` stands only if [`never_any`] agrees.
 ///
 /// `stream_seen`: whether the jobs or SQL executions show a batch of a stream.
-/// Where the page's tab is switched off, its address redirects as if there had
-/// never been a query; a batch that was seen uncovers that.
+/// Where the page is switched off, its address redirects as if there had never
+/// been a query; a batch that was seen uncovers that.
 #[must_use]
 pub fn streaming(page: &StreamingPage, ui: &UiAddress, stream_seen: bool) -> Signal<StreamingView> {
     let view = match page {
@@ -37,6 +45,24 @@ pub fn streaming(page: &StreamingPage, ui: &UiAddress, stream_seen: bool) -> Sig
     match view {
         Ok(view) => Signal::Known(view),
         Err(why) => Signal::Unknown(why),
+    }
+}
+
+/// What a redirect means that looks as if there had never been a query, by the
+/// environment of the same application.
+#[must_use]
+pub fn never_any(environment: &Result<Environment, Why>) -> Signal<StreamingView> {
+    match environment {
+        Ok(Environment {
+            shows_streams: Some(true),
+        }) => Signal::Known(StreamingView::NeverAny),
+        Ok(Environment {
+            shows_streams: Some(false),
+        }) => Signal::unknown("the streaming page is switched off on this cluster"),
+        Ok(Environment {
+            shows_streams: None,
+        }) => Signal::unknown("whether there would be a streaming page can't be told"),
+        Err(why) => Signal::Unknown(why.clone()),
     }
 }
 

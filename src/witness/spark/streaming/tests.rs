@@ -242,3 +242,17 @@ fn a_call_that_failed_is_unknown_with_its_reason() {
     let signal = streaming(&StreamingPage::Unusable(why.clone()), &ui(), false);
     assert_eq!(signal, Signal::Unknown(why));
 }
+
+#[test]
+fn that_there_was_never_a_query_is_believed_only_where_a_page_could_appear() {
+    let by = |shows_streams| never_any(&Ok(Environment { shows_streams }));
+    assert_eq!(by(Some(true)), Signal::Known(StreamingView::NeverAny));
+    let off = by(Some(false));
+    assert!(
+        off.why().is_some_and(|why| why.0.contains("switched off")),
+        "{off:?}"
+    );
+    assert_unknown(&by(None));
+    let why = Why::new("the driver proxy answered 404");
+    assert_eq!(never_any(&Err(why.clone())), Signal::Unknown(why));
+}
