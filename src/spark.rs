@@ -26,7 +26,7 @@ use crate::witness::spark::{
 pub const SPARK_UI_PORT: u16 = 40001;
 
 /// Bytes of an answer. The jobs are the longest, for they come all at once: a
-/// thousand were 0.6 MB, and their descriptions are the users' texts.
+/// thousand are half a megabyte, and their descriptions are the users' texts.
 const BODY_CAP: usize = 8 * 1024 * 1024;
 
 /// Longest id of a cluster that is taken into a path.
