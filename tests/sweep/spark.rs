@@ -409,6 +409,32 @@ fn what_spark_has_forgotten_may_have_been_a_stream() {
 }
 
 #[test]
+fn a_driver_that_keeps_no_finished_job_is_no_driver_without_jobs() {
+    let forgetful = || jobs(Spark::quiet().retained_jobs(0), 3, 300);
+    let scene = scene(vec![
+        idle("named-by-sql").spark(forgetful().sql(SqlExecution::at(
+            Moment::ago(minutes(310)),
+            Some(Moment::ago(minutes(300))),
+        ))),
+        // Nothing tells this one from a driver that never worked; the machines say when it did.
+        idle("unnamed").spark(forgetful()),
+        idle("unnamed-without-metrics")
+            .metrics(Machine::All, &simulator::world::MetricsQuirk::NoData)
+            .spark(forgetful()),
+    ]);
+    let swept = sweep(&scene);
+    assert_unknown(
+        &swept,
+        "named-by-sql",
+        "spark",
+        "keeps none of its finished jobs",
+    );
+    assert_eq!(swept.said_of("unnamed"), "terminated: both_witnesses");
+    let alone = swept.said_of("unnamed-without-metrics");
+    assert_eq!(alone, "kept: evidence_too_weak");
+}
+
+#[test]
 fn a_history_that_was_cut_does_not_matter_where_the_page_can_be_read() {
     let cut = jobs(Spark::quiet().retained_jobs(50), 60, 300);
     let swept = sweep(&scene(vec![idle("cut").spark(cut)]));

@@ -8,8 +8,8 @@
 //!
 //! Until the first query there is no page and its address redirects to the
 //! jobs; where `spark.sql.streaming.ui.enabled` is off, it does so for ever
-//! (`SharedState.streamingQueryStatusListener`). So a redirect is believed only
-//! where no batch was seen, no thread of a stream lives and the environment
+//! (`SharedState`; seen on 3.5.9 while a query lived). So a redirect is believed
+//! only where no batch was seen, no thread of a stream lives and the environment
 //! does not say off. What remains invisible is a page that the builder of the
 //! very first session took away, on a driver whose streams' threads have other
 //! names than Apache Spark's.

@@ -28,6 +28,19 @@ fn streams_are_shown_unless_the_settings_say_no() {
 }
 
 #[test]
+fn the_recorded_environment_tells_that_the_page_was_taken_away() {
+    let text = include_str!("../../../../tests/fixtures/spark/3.5.9/environment_off.json");
+    let read: Environment = serde_json::from_str(text).unwrap();
+    assert_eq!(read.shows_streams, Some(false));
+    let on = text.replace(
+        "\"spark.sql.streaming.ui.enabled\"",
+        "\"spark.sql.streaming.ui\"",
+    );
+    let read: Environment = serde_json::from_str(&on).unwrap();
+    assert_eq!(read.shows_streams, Some(true));
+}
+
+#[test]
 fn settings_that_are_not_understood_tell_nothing() {
     for value in ["", "no", "*********(redacted)", "0"] {
         assert_eq!(with_setting(value), None, "{value}");

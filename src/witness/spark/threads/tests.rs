@@ -142,3 +142,14 @@ fn the_thread_of_a_stream_shows_it_whether_or_not_data_comes() {
         assert!(!stream_lives(&threads));
     }
 }
+
+#[test]
+fn a_recorded_query_without_data_is_seen_by_its_thread() {
+    let mut threads: Vec<Thread> = parse(include_str!(
+        "../../../../tests/fixtures/spark/3.5.9/threads_stream.json"
+    ));
+    assert!(stream_lives(&threads));
+    threads.retain(|thread| thread.thread_name == "spark-listener-group-streams");
+    assert_eq!(threads.len(), 1, "the queue of events outlives the query");
+    assert!(!stream_lives(&threads));
+}
