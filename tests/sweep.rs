@@ -38,3 +38,5 @@ mod secrecy;
 mod spark;
 #[path = "sweep/swept.rs"]
 mod swept;
+#[path = "sweep/why.rs"]
+mod why;
