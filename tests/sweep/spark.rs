@@ -355,6 +355,8 @@ fn a_missing_streaming_page_is_believed_only_where_it_could_appear() {
         idle("redacted").spark(off("*********(redacted)")),
         idle("on").spark(off("true")),
         idle("default").spark(Spark::quiet()),
+        // As a driver redirects that is not told under which name it was asked for.
+        idle("bare").spark(Spark::quiet().streaming_page(StreamingPage::Bare)),
         idle("unreadable"),
         idle("elsewhere").spark(
             Spark::quiet().streaming_page(StreamingPage::RedirectTo("/login.html".to_owned())),
@@ -369,7 +371,7 @@ fn a_missing_streaming_page_is_believed_only_where_it_could_appear() {
     assert_unknown(&swept, "redacted", "streaming", "can't be told");
     assert_unknown(&swept, "unreadable", "streaming", "404");
     assert_unknown(&swept, "elsewhere", "streaming", "redirects elsewhere");
-    for name in ["on", "default"] {
+    for name in ["on", "default", "bare"] {
         assert_eq!(swept.said_of(name), "terminated: both_witnesses", "{name}");
         assert_eq!(
             swept.cluster(name)["streaming"],

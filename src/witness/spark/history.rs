@@ -7,7 +7,7 @@
 //! keeps, and whatever it forgot had ended before all that it keeps. Ids count
 //! up from 0: a list that lacks one of them is not the whole history. A driver
 //! that is told to keep nothing looks as if it had never worked; its machines
-//! tell otherwise, and Spark alone never suffices where no job has run.
+//! tell otherwise, and where no job has run Spark alone is too weak by default.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@
 //! very first session took away, on a driver whose streams' threads have other
 //! names than Apache Spark's.
 
-use url::Url;
+use url::{Host, Url};
 
 use super::answers::{Environment, StreamingPage, UiAddress};
 use crate::signals::{Signal, StreamingView, Why};
@@ -124,6 +124,9 @@ fn leads_to_jobs(location: &str, ui: &UiAddress) -> bool {
     let Ok(target) = target else {
         return false;
     };
+    if is_plain_jobs_of_driver(&target, port) {
+        return true;
+    }
     let is_same_host = target
         .host_str()
         .is_some_and(|name| name.eq_ignore_ascii_case(host));
@@ -136,6 +139,26 @@ fn leads_to_jobs(location: &str, ui: &UiAddress) -> bool {
     let is_harmless = query.is_empty() || query == format!("o={org_id}");
     let is_jobs = target.path() == "/jobs/" || target.path() == format!("{prefix}/jobs/");
     is_same_host && is_plain && is_harmless && is_jobs
+}
+
+/// Whether it is the list of jobs at the driver's own address, which Spark names
+/// where the proxy does not pass the workspace's `Host` on: this port of a machine
+/// that no one outside its network can mean.
+fn is_plain_jobs_of_driver(target: &Url, port: &str) -> bool {
+    let is_inside = match target.host() {
+        Some(Host::Ipv4(address)) => address.is_private() || address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let is_ui = target
+        .port()
+        .is_some_and(|target| target.to_string() == port);
+    let has_more = target.query().is_some()
+        || target.fragment().is_some()
+        || !target.username().is_empty()
+        || target.password().is_some();
+    is_inside && is_ui && target.scheme() == "http" && target.path() == "/jobs/" && !has_more
 }
 
 #[cfg(test)]
