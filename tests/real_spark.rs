@@ -21,6 +21,7 @@ use simulator::world::{
     Cluster, Load, Machine, MetricsQuirk, Spark as PretendSpark, UpstreamHost, Workspace, World,
     hours, minutes,
 };
+use simulator::{Fault, Match, Times};
 
 use spark::{Happened, Spark, Version, instant};
 use support::Scene;
@@ -59,26 +60,57 @@ on_each_spark! {
     keeps_a_loop_that_spark_never_hears_of
 }
 
-/// What a sweep makes of a cluster whose driver this is.
-fn sweep(spark: &Spark) -> Value {
-    sweep_as(spark, UpstreamHost::PassedOn, |cluster| cluster)
+/// A sweep of one cluster with quiet machines, whose driver is the real one.
+struct Look {
+    cluster: Cluster,
+    hides_threads: bool,
 }
 
-/// What a sweep makes of a cluster that differs from one with quiet machines.
-fn sweep_as(spark: &Spark, host: UpstreamHost, differs: fn(Cluster) -> Cluster) -> Value {
-    let cluster = Cluster::idle("real")
-        .started(hours(30))
-        .load(Machine::All, &[])
-        .spark(PretendSpark::real(spark.ui, host));
-    let workspace = Workspace::named("one").cluster(differs(cluster));
-    let scene = Scene::of(World::new().workspace(workspace));
-    let swept = scene.sweep();
-    swept.assert_succeeded();
-    scene.simulator.assert_clean();
-    let line = swept.cluster("real").clone();
-    let terminated = scene.simulator.record().terminations().len();
-    assert_eq!(line["outcome"] == "terminated", terminated == 1, "{swept}");
-    line
+impl Look {
+    fn at(spark: &Spark) -> Self {
+        Self::told(spark, UpstreamHost::PassedOn)
+    }
+
+    /// With this as the host that Spark is told.
+    fn told(spark: &Spark, host: UpstreamHost) -> Self {
+        let cluster = Cluster::idle("real")
+            .started(hours(30))
+            .load(Machine::All, &[])
+            .spark(PretendSpark::real(spark.ui, host));
+        Self {
+            cluster,
+            hides_threads: false,
+        }
+    }
+
+    /// Without the dump of the driver's threads, which would tell of a stream first.
+    fn without_threads(mut self) -> Self {
+        self.hides_threads = true;
+        self
+    }
+
+    fn cluster(mut self, differs: impl Fn(Cluster) -> Cluster) -> Self {
+        self.cluster = differs(self.cluster);
+        self
+    }
+
+    /// The cluster's line in the report.
+    fn sweep(self) -> Value {
+        let workspace = Workspace::named("one").cluster(self.cluster);
+        let scene = Scene::of(World::new().workspace(workspace));
+        if self.hides_threads {
+            let refusal = Fault::Redirect(302, "/login.html".to_owned());
+            let threads = Match::path("/executors/driver/threads");
+            scene.simulator.fault(threads, Times::Always, refusal);
+        }
+        let swept = scene.sweep();
+        swept.assert_succeeded();
+        scene.simulator.assert_clean();
+        let line = swept.cluster("real").clone();
+        let terminated = scene.simulator.record().terminations().len();
+        assert_eq!(line["outcome"] == "terminated", terminated == 1, "{swept}");
+        line
+    }
 }
 
 /// That a line says these things.
@@ -122,16 +154,19 @@ fn assert_spark_busy(line: &Value, what: &str, began: &Happened) {
     assert!(possible.contains(&quoted.to_owned()), "{clause}");
 }
 
-fn assert_stream_active(line: &Value) {
-    assert_says(
-        line,
-        &[
-            ("outcome", "kept"),
-            ("reason", "stream_active"),
-            ("clause", "stream_active: a streaming query is active"),
-            ("streaming", "a query is active"),
-        ],
-    );
+/// That a live stream is seen by its thread, and without that by its page.
+fn assert_stream_active(spark: &Spark) {
+    for look in [Look::at(spark), Look::at(spark).without_threads()] {
+        assert_says(
+            &look.sweep(),
+            &[
+                ("outcome", "kept"),
+                ("reason", "stream_active"),
+                ("clause", "stream_active: a streaming query is active"),
+                ("streaming", "a query is active"),
+            ],
+        );
+    }
 }
 
 /// How many rows there are, and how many of them run.
@@ -149,21 +184,28 @@ fn shows_a_stream(jobs: &Value) -> bool {
 
 fn terminates_an_idle_session(version: Version) {
     let spark = Spark::start(version, hours(5));
-    let line = sweep(&spark);
-    assert_terminated(&line, spark.started_ms);
-    let quiet = format!("nothing since it started at {}", instant(spark.started_ms));
-    assert_says(
-        &line,
-        &[
-            ("spark", &quiet),
-            ("streaming", "no query since it started"),
-        ],
-    );
+    let started = instant(spark.started_ms);
+    let quiet = format!("nothing since it started at {started}");
+    // Of the host that Spark is told it makes the redirect of its missing page.
+    for host in [
+        UpstreamHost::PassedOn,
+        UpstreamHost::Named("10.139.64.10:40001"),
+    ] {
+        let line = Look::told(&spark, host).sweep();
+        assert_terminated(&line, spark.started_ms);
+        assert_says(
+            &line,
+            &[
+                ("spark", &quiet),
+                ("streaming", "no query since it started"),
+            ],
+        );
+    }
 }
 
 fn takes_no_redirect_to_another_host_for_the_absence_of_streams(version: Version) {
     let spark = Spark::start(version, hours(5));
-    let line = sweep_as(&spark, UpstreamHost::Own, |cluster| cluster);
+    let line = Look::told(&spark, UpstreamHost::Named("elsewhere.example")).sweep();
     assert_says(
         &line,
         &[
@@ -184,7 +226,7 @@ fn keeps_a_long_job(version: Version) {
     spark.later(hours(5));
     let began = spark.does("long_job");
     spark.later(minutes(0));
-    assert_spark_busy(&sweep(&spark), "job 0", &began);
+    assert_spark_busy(&Look::at(&spark).sweep(), "job 0", &began);
 }
 
 fn terminates_after_a_finished_job_and_quotes_its_end(version: Version) {
@@ -194,7 +236,7 @@ fn terminates_after_a_finished_job_and_quotes_its_end(version: Version) {
     let ended = spark.last_end_ms();
     assert!(ran.includes(ended), "{ended} is not within {ran:?}");
     spark.later(minutes(0));
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     assert_terminated(&line, ended);
     let quiet = format!("quiet since {}", instant(ended));
     assert_says(&line, &[("spark", &quiet)]);
@@ -206,7 +248,7 @@ fn keeps_a_cluster_whose_job_has_just_ended(version: Version) {
     spark.does("job");
     let ended = spark.last_end_ms();
     spark.later(minutes(0));
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     let quiet = format!("quiet since {}", instant(ended));
     assert_says(
         &line,
@@ -228,7 +270,7 @@ fn terminates_after_more_jobs_than_are_retained(version: Version) {
     let jobs = spark.api("jobs");
     let oldest = jobs.as_array().unwrap().last().unwrap();
     assert!(oldest["jobId"].as_u64() > Some(0), "nothing was forgotten");
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     assert_terminated(&line, ended);
     let quiet = format!("quiet since {}", instant(ended));
     assert_says(&line, &[("spark", &quiet)]);
@@ -241,7 +283,7 @@ fn terminates_after_a_failed_job(version: Version) {
     assert!(ran.includes(ended), "{ended} is not within {ran:?}");
     spark.later(minutes(0));
     assert_eq!(spark.api("jobs")[0]["status"], "FAILED");
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     assert_terminated(&line, ended);
     let quiet = format!("quiet since {}", instant(ended));
     assert_says(&line, &[("spark", &quiet)]);
@@ -257,7 +299,7 @@ fn keeps_a_command_that_is_planning(version: Version) {
         ((1, 1), &json!([]))
     );
     assert_eq!(count(&spark.api("jobs")), (0, 0));
-    assert_spark_busy(&sweep(&spark), "SQL execution 0", &began);
+    assert_spark_busy(&Look::at(&spark).sweep(), "SQL execution 0", &began);
 }
 
 fn keeps_a_stream_that_triggers_rarely_and_terminates_after_its_end(version: Version) {
@@ -269,10 +311,10 @@ fn keeps_a_stream_that_triggers_rarely_and_terminates_after_its_end(version: Ver
     spark.later(hours(3));
     assert_eq!(count(&spark.api("jobs")).1, 0);
     assert_eq!(count(&spark.api("sql")).1, 0);
-    assert_stream_active(&sweep(&spark));
+    assert_stream_active(&spark);
     spark.does("stop_streams");
     spark.later(minutes(0));
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     // When a query was stopped is nowhere in Spark; its last batch is.
     assert_terminated(&line, spark.last_sql_end_ms());
     assert_says(&line, &[("streaming", "no active query")]);
@@ -288,7 +330,7 @@ fn keeps_a_stream_without_data_even_when_its_jobs_are_forgotten(version: Version
     spark.tell(&json!({"do": "stream", "name": "dry", "trigger": trigger}));
     spark.later(hours(4));
     assert!(shows_a_stream(&spark.api("jobs")));
-    assert_stream_active(&sweep(&spark));
+    assert_stream_active(&spark);
     spark.tell(&json!({"do": "jobs", "count": 70}));
     spark.tell(&json!({"do": "sql", "count": 15}));
     spark.later(minutes(0));
@@ -296,7 +338,7 @@ fn keeps_a_stream_without_data_even_when_its_jobs_are_forgotten(version: Version
         let rows = spark.api(list);
         assert!(!shows_a_stream(&rows), "{rows:#}");
     }
-    assert_stream_active(&sweep(&spark));
+    assert_stream_active(&spark);
 }
 
 fn terminates_after_a_stream_that_took_what_was_there(version: Version) {
@@ -305,7 +347,7 @@ fn terminates_after_a_stream_that_took_what_was_there(version: Version) {
     spark.tell(&json!({"do": "stream", "name": "once", "trigger": trigger}));
     spark.later(minutes(0));
     assert!(shows_a_stream(&spark.api("jobs")));
-    let line = sweep(&spark);
+    let line = Look::at(&spark).sweep();
     assert_terminated(&line, spark.last_sql_end_ms());
     assert_says(&line, &[("streaming", "no active query")]);
 }
@@ -314,16 +356,15 @@ fn keeps_a_loop_that_spark_never_hears_of(version: Version) {
     let mut spark = Spark::start(version, hours(5));
     spark.does("python_loop");
     let quiet = format!("nothing since it started at {}", instant(spark.started_ms));
-    let seen = sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
-        cluster.load(Machine::Driver, &[Load::since(hours(4), 1.0)])
-    });
-    let unseen = sweep_as(&spark, UpstreamHost::PassedOn, |cluster| {
+    let loaded = Look::at(&spark)
+        .cluster(|cluster| cluster.load(Machine::Driver, &[Load::since(hours(4), 1.0)]));
+    let unmeasured = Look::at(&spark).cluster(|cluster| {
         let cluster = cluster.single_node();
         cluster.metrics(Machine::All, &MetricsQuirk::NoData)
     });
-    for (line, reason) in [(seen, "nodes_busy"), (unseen, "evidence_too_weak")] {
+    for (look, reason) in [(loaded, "nodes_busy"), (unmeasured, "evidence_too_weak")] {
         assert_says(
-            &line,
+            &look.sweep(),
             &[("outcome", "kept"), ("reason", reason), ("spark", &quiet)],
         );
     }

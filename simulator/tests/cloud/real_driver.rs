@@ -13,6 +13,9 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Client, DATABRICKS, Outcome, start, url};
 
+/// Where a driver is, seen from inside its network.
+const DRIVER: &str = "10.139.64.10:40001";
+
 /// Listens, and answers one request with these bytes; gives the request's head.
 async fn ui(answer: &'static str) -> std::io::Result<(SocketAddr, JoinHandle<String>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -54,7 +57,7 @@ async fn path_query_and_answer_pass_a_real_driver_unchanged() -> Outcome {
          Content-Length: 4\r\nConnection: close\r\n\r\nbody",
     )
     .await?;
-    let simulator = simulator(address, UpstreamHost::Own)?;
+    let simulator = simulator(address, UpstreamHost::Named(DRIVER))?;
     let client = Client::with_scope(&simulator, DATABRICKS).await?;
     let path = "/api/v1/applications/a%2Fb/sql/?length=3&x=%20y&x=";
     let reply = client.get(&(base(&simulator) + path)).await?;
@@ -75,7 +78,10 @@ async fn path_query_and_answer_pass_a_real_driver_unchanged() -> Outcome {
 
 #[tokio::test]
 async fn a_redirect_comes_back_as_it_is_and_the_world_chooses_the_host() -> Outcome {
-    for (choice, passes_host) in [(UpstreamHost::Own, false), (UpstreamHost::PassedOn, true)] {
+    for (choice, passes_host) in [
+        (UpstreamHost::Named(DRIVER), false),
+        (UpstreamHost::PassedOn, true),
+    ] {
         let (address, asked) = ui(
             "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/jobs/\r\n\
              Content-Length: 0\r\n\r\n",
@@ -90,11 +96,7 @@ async fn a_redirect_comes_back_as_it_is_and_the_world_chooses_the_host() -> Outc
             (302, "http://elsewhere.example/jobs/")
         );
         let host = simulator.world(|world| world.workspace_mut("analytics").host.clone());
-        let expected = if passes_host {
-            host
-        } else {
-            address.to_string()
-        };
+        let expected = if passes_host { host.as_str() } else { DRIVER };
         let asked = asked.await?;
         assert!(asked.contains(&format!("host: {expected}\r\n")), "{asked}");
         simulator.assert_clean();
@@ -105,7 +107,7 @@ async fn a_redirect_comes_back_as_it_is_and_the_world_chooses_the_host() -> Outc
 #[tokio::test]
 async fn a_real_driver_is_only_read_and_only_by_those_who_may() -> Outcome {
     let (address, asked) = ui("").await?;
-    let simulator = simulator(address, UpstreamHost::Own)?;
+    let simulator = simulator(address, UpstreamHost::Named(DRIVER))?;
     let client = Client::with_scope(&simulator, DATABRICKS).await?;
     let page = base(&simulator) + "/jobs/job/kill/?id=1";
     let kill = client.post(&page, &serde_json::Value::Null).await?;
@@ -129,7 +131,7 @@ async fn a_real_driver_that_is_gone_cannot_be_reached() -> Outcome {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     drop(listener);
-    let simulator = simulator(address, UpstreamHost::Own)?;
+    let simulator = simulator(address, UpstreamHost::Named(DRIVER))?;
     let client = Client::with_scope(&simulator, DATABRICKS).await?;
     let page = base(&simulator) + "/api/v1/applications";
     assert_eq!(client.get(&page).await?.status, 503);

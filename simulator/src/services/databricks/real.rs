@@ -24,7 +24,7 @@ pub(super) fn answer(request: &Request, path: &str, upstream: Upstream) -> Resul
     };
     let host = match upstream.host {
         UpstreamHost::PassedOn => request.header("host").unwrap_or(&request.host).to_owned(),
-        UpstreamHost::Own => upstream.address.to_string(),
+        UpstreamHost::Named(host) => host.to_owned(),
     };
     let mut headers = HeaderMap::new();
     for name in [ACCEPT, ACCEPT_ENCODING, USER_AGENT] {
