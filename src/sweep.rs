@@ -17,7 +17,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::action::ActionLimits;
-use crate::azure_monitor::AzureMonitor;
+use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
@@ -147,9 +147,10 @@ impl Sweep {
         tell: &mut (dyn FnMut(WorkspaceReport) + Send),
     ) {
         let rules = self.rules();
+        let throttles = Throttles::default();
         let owned: Vec<Workspace> = workspaces.to_vec();
         let visits = owned.into_iter().enumerate().map(|(place, workspace)| {
-            let clients = self.clients(&workspace, tokens, deadline);
+            let clients = self.clients(&workspace, tokens, &throttles, deadline);
             let rules = rules.clone();
             async move {
                 let visit = workspace::sweep(&workspace, &clients, &rules);
@@ -196,6 +197,7 @@ impl Sweep {
         &self,
         workspace: &Workspace,
         tokens: &Arc<Recording>,
+        throttles: &Throttles,
         deadline: Instant,
     ) -> Clients {
         let lane = Arc::new(Lane::new(&self.network.limits, deadline));
@@ -211,7 +213,7 @@ impl Sweep {
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
             .filter(|_| self.policy.nodes_witness)
-            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
+            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm), throttles.clone()));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
             spark,

@@ -34,7 +34,10 @@ fn arm(
     let deadline = Instant::now() + Duration::from_secs(3600);
     let lane = Arc::new(Lane::new(&network.limits, deadline));
     let service = Service::new(network, Arc::new(FixedToken), Audience::Arm, base, lane);
-    (AzureMonitor::new(service.share()), transport)
+    (
+        AzureMonitor::new(service.share(), Throttles::default()),
+        transport,
+    )
 }
 
 fn workspace(group: &str) -> Answer {
