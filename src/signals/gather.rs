@@ -13,7 +13,7 @@ use super::{Signal, Signals, machines};
 use crate::azure_monitor::AzureMonitor;
 use crate::cluster::Cluster;
 use crate::decision::{Question, next_question};
-use crate::policy::Policy;
+use crate::policy::{Policy, WorkspacePolicy};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
 use crate::witness::spark::{self, LiveApplication};
@@ -39,12 +39,14 @@ pub struct Gatherer {
     pub spark: Option<SparkDriver>,
     /// `None` when the policy switches the nodes witness off.
     pub monitor: Option<AzureMonitor>,
-    pub policy: Arc<Policy>,
+    /// From which each cluster gets its own.
+    pub policies: Arc<WorkspacePolicy>,
 }
 
 /// One look at one cluster, under way.
 pub(super) struct Reading {
     pub(super) signals: Signals,
+    pub(super) policy: Policy,
     pub(super) application: Option<LiveApplication>,
     pub(super) began: Timestamp,
     pub(super) kind: LookKind,
@@ -56,6 +58,7 @@ impl Gatherer {
     pub async fn look(&self, cluster: Cluster, kind: LookKind) -> (Signals, Timestamp) {
         let began = self.facts.clock.now();
         let mut reading = Reading {
+            policy: self.policies.of(&cluster).policy,
             signals: Signals::of(cluster),
             application: None,
             began,
@@ -63,7 +66,7 @@ impl Gatherer {
         };
         // Each answer settles its question, so there are no more rounds than questions.
         for _ in Question::ALL {
-            let Some(question) = next_question(&reading.signals, &self.policy, began) else {
+            let Some(question) = next_question(&reading.signals, &reading.policy, began) else {
                 break;
             };
             self.answer(question, &mut reading).await;

@@ -117,7 +117,7 @@ impl Gatherer {
             LookKind::First => reading.began,
             LookKind::Second { first_began, .. } => first_began,
         };
-        let longest = longest_wait(&reading.signals, &self.policy);
+        let longest = longest_wait(&reading.signals, &reading.policy);
         let lookback = nodes::lookback(longest, cluster.autotermination_minutes);
         Window::new(self.facts.clock.now(), anchor, lookback, start)
     }
