@@ -23,6 +23,7 @@ use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, Tok
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
 use crate::policy::{Mode, PolicySet};
+use crate::report::machines::Machines;
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
@@ -289,6 +290,7 @@ fn unseen(workspace: &Workspace, note: Option<String>, failures: Vec<Failure>) -
         lines: Vec::new(),
         failures,
         notes: note.into_iter().collect(),
+        machines: Machines::default(),
         stages: StageCounts::default(),
         elapsed: Duration::ZERO,
     }

@@ -29,8 +29,10 @@ impl Gatherer {
             Ok(verdict) => verdict,
             Err(why) => return Signal::Unknown(why),
         };
-        let cluster = &reading.signals.cluster.id;
-        self.facts.machines.keep_loads(cluster, verdict.loads);
+        if !verdict.loads.is_empty() {
+            let cluster = &reading.signals.cluster.id;
+            self.facts.machines.keep_loads(cluster, verdict.loads);
+        }
         verdict.view
     }
 
