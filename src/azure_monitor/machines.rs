@@ -17,6 +17,9 @@ use crate::witness::nodes::TaggedMachine;
 const CLUSTER_TAG: &str = "ClusterId";
 const POOL_TAG: &str = "DatabricksInstancePoolId";
 
+/// Query pairs, decoded.
+pub(super) type Query = Vec<(String, String)>;
+
 /// One page of VMs (`GET …/providers/Microsoft.Compute/virtualMachines`).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,10 +43,7 @@ struct MachineProperties {
 
 impl MachinePage {
     /// The machines, and the query of the next page if there is one.
-    pub(super) fn read(
-        self,
-        base: &Url,
-    ) -> Result<(Vec<TaggedMachine>, Option<Vec<(String, String)>>), Why> {
+    pub(super) fn read(self, base: &Url) -> Result<(Vec<TaggedMachine>, Option<Query>), Why> {
         let next = self.next_link.filter(|link| !link.is_empty());
         let next = next.map(|link| query_of(&link, base)).transpose()?;
         Ok((self.value.into_iter().map(tagged).collect(), next))
@@ -68,7 +68,7 @@ fn tagged(machine: Machine) -> TaggedMachine {
     }
 }
 
-fn query_of(link: &str, base: &Url) -> Result<Vec<(String, String)>, Why> {
+fn query_of(link: &str, base: &Url) -> Result<Query, Why> {
     let elsewhere = || Why::new("ARM's list of VMs goes on elsewhere, where it is not followed");
     let link = Url::parse(link).map_err(|_| elsewhere())?;
     let has_user = !link.username().is_empty() || link.password().is_some();

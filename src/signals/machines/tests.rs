@@ -30,6 +30,9 @@ const OURS: &str = "0915-021615-abcd1234";
 /// Percent of the world's driver of 4 vCPUs: 0.08 cores.
 const REST: f64 = 2.0;
 
+/// CPU percent of the VM of a name in the minute that begins so many before [`NOW`].
+type CpuAt = dyn Fn(&str, i64) -> f64 + Send + Sync;
+
 /// What ARM and the workspace know.
 struct Estate {
     /// Name of a VM and the cluster that it is tagged with.
@@ -37,8 +40,7 @@ struct Estate {
     of_pool: bool,
     /// The answer to the list of VMs, in the place of the tags.
     list_refusal: Option<u16>,
-    /// CPU percent of a VM in the five minutes that begin so many minutes before [`NOW`].
-    cpu: Box<dyn Fn(&str, i64) -> f64 + Send + Sync>,
+    cpu: Box<CpuAt>,
     /// Since how long before [`NOW`] a machine came or went.
     resized: Option<Duration>,
 }
@@ -357,7 +359,8 @@ async fn a_record_that_does_not_list_every_executor_proves_nothing_and_asks_nobo
         cluster.num_workers = None;
         cluster.autoscales = true;
     };
-    let changes: [(fn(&mut Cluster), &str); 2] = [
+    type Change = fn(&mut Cluster);
+    let changes: [(Change, &str); 2] = [
         (autoscaling, "no executors and no number"),
         (|cluster| cluster.num_workers = Some(3), "2 of 3 executors"),
     ];

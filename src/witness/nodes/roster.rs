@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(check(&list, &["a"]).contradiction, Some(unlisted.clone()));
         // Names of another kind, such as those of a scale set, are found out so.
         assert_eq!(
-            check(&[extra.clone()], &["a"]).contradiction,
+            check(std::slice::from_ref(&extra), &["a"]).contradiction,
             Some(unlisted)
         );
         let leaving = TaggedMachine {
