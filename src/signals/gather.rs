@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts::WorkspaceFacts;
-use super::{Signal, Signals, machines};
+use super::{Signal, Signals, StreamingView, machines};
 use crate::azure_monitor::AzureMonitor;
 use crate::cluster::{Cluster, ClusterState};
 use crate::decision::{Question, next_question};
@@ -48,6 +48,8 @@ pub(super) struct Reading {
     pub(super) signals: Signals,
     pub(super) policy: Policy,
     pub(super) application: Option<LiveApplication>,
+    /// Whether the driver's threads, which were asked for, show a live stream.
+    pub(super) stream_lives: bool,
     pub(super) began: Timestamp,
     pub(super) kind: LookKind,
 }
@@ -88,6 +90,7 @@ impl Gatherer {
             policy: self.policies.of(&cluster).policy,
             signals: Signals::of(cluster),
             application: None,
+            stream_lives: false,
             began,
             kind,
         };
@@ -151,15 +154,26 @@ impl Gatherer {
     }
 
     async fn ask_streaming(&self, reading: &mut Reading) {
+        if reading.signals.command == Signal::NotAsked {
+            self.ask_commands(reading).await;
+        }
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
             reading.signals.streaming = Signal::unknown("there is no Spark application to ask");
             return;
         };
+        if reading.stream_lives {
+            reading.signals.streaming = Signal::Known(StreamingView::Active);
+            return;
+        }
         let id = &reading.signals.cluster.id;
         let page = driver.streaming(id, application).await;
         let view = reading.signals.spark.known();
         let stream_seen = view.is_some_and(|view| view.last_stream_batch.is_some());
-        reading.signals.streaming = spark::streaming(&page, &driver.address(id), stream_seen);
+        let mut streaming = spark::streaming(&page, &driver.address(id), stream_seen);
+        if streaming == Signal::Known(StreamingView::NeverAny) {
+            streaming = spark::never_any(&driver.environment(id, application).await);
+        }
+        reading.signals.streaming = streaming;
     }
 
     async fn ask_commands(&self, reading: &mut Reading) {
@@ -167,8 +181,10 @@ impl Gatherer {
             reading.signals.command = Signal::unknown("there is no Spark application to ask");
             return;
         };
-        let threads = driver.threads(&reading.signals.cluster.id, application);
-        reading.signals.command = spark::running_command(&threads.await);
+        let id = &reading.signals.cluster.id;
+        let threads = driver.threads(id, application).await;
+        reading.signals.command = spark::running_command(&threads);
+        reading.stream_lives = threads.is_ok_and(|threads| spark::stream_lives(&threads));
     }
 }
 
@@ -185,3 +201,6 @@ fn is_asked(question: Question, signals: &Signals) -> bool {
         Question::AllNodes => signals.all_nodes != Signal::NotAsked,
     }
 }
+
+#[cfg(test)]
+mod tests;

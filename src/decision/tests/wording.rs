@@ -2,7 +2,9 @@
 //! the earliest time of a termination.
 
 use super::world::{NOW, World, hours, minutes};
-use crate::decision::{ActivitySign, Decision, Earliest, Evidence, KeepReason, Weakness};
+use crate::decision::{
+    ActivitySign, Decision, Earliest, Evidence, KeepReason, StreamTrace, Weakness,
+};
 use crate::signals::{Signal, SparkWork, SparkWorkKind, Why};
 
 /// Ends a line, drives a terminal, and turns the reading direction.
@@ -83,11 +85,13 @@ fn earliest_time_is_when_the_reason_ends() {
             Earliest::At(at.plus(policy.idle_after))
         );
     }
-    let traces = KeepReason::StreamTraces { last_batch: at };
-    assert_eq!(
-        traces.earliest(&policy),
-        Earliest::At(at.plus(policy.streaming_silence))
-    );
+    for trace in [StreamTrace::Batch, StreamTrace::Forgotten] {
+        let traces = KeepReason::StreamTraces { trace, at };
+        assert_eq!(
+            traces.earliest(&policy),
+            Earliest::At(at.plus(policy.streaming_silence))
+        );
+    }
     let platform = KeepReason::PlatformSawActivity {
         autotermination: minutes(60),
         quiet_since: at,

@@ -179,6 +179,7 @@ fn scene(estate: Estate, change: impl FnOnce(&mut Cluster)) -> Scene {
         policy: gatherer.policies.of(&signals.cluster).policy,
         signals,
         application: None,
+        stream_lives: false,
         began: NOW,
         kind: LookKind::First,
     };
