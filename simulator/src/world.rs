@@ -28,7 +28,7 @@ pub(crate) use token::TokenStore;
 pub use token::{Audience, DATABRICKS_APP_ID, Token};
 pub use upstream::{Upstream, UpstreamHost};
 pub use vault::{SecretVersion, Vault, VaultSecret};
-pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Vm};
+pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Tagged, Vm};
 pub use workspace::{Access, Member, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
 
 /// The tenant of every principal that does not say otherwise.
