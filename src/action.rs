@@ -11,12 +11,14 @@ use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterState};
 use crate::databricks::{Databricks, cluster_gone, words_of_refusal};
-use crate::decision::{Changed, Proof, decide};
+use crate::decision::{Changed, Decision, Proof, decide};
 use crate::escape::Shown;
 use crate::plan::Permit;
 use crate::report::Outcome;
 use crate::service::{CallError, CallErrorCause};
+use crate::signals::Signals;
 use crate::signals::gather::{Gatherer, LookKind};
+use crate::timestamp::Timestamp;
 
 /// How long the cluster's own record, which the second look reads last, is good
 /// enough to terminate on: a moment for the request to get its turn, too short
@@ -101,8 +103,7 @@ impl Action<'_> {
             runs_age,
         };
         let (mut signals, now) = self.gatherer.look(cluster.clone(), kind).await;
-        let policy = &self.gatherer.policy;
-        first.confirmed_by(decide(&signals, policy, now))?;
+        first.confirmed_by(self.decide(&signals, now))?;
         // The witnesses took their time, and a run may have begun in it.
         self.gatherer.ask_runs_again(&mut signals, runs_age).await;
         for _ in 0..RECORD_READINGS {
@@ -114,12 +115,18 @@ impl Action<'_> {
                 .map_err(|error| Changed::Unreadable(error.to_string()))?;
             if asked_at.elapsed() <= RECORD_LASTS / 2 {
                 signals.renew_cluster(record);
-                let proof = first.confirmed_by(decide(&signals, policy, now))?;
+                let proof = first.confirmed_by(self.decide(&signals, now))?;
                 return Ok((proof, asked_at + RECORD_LASTS));
             }
         }
         let why = "its record is answered too slowly to act on it".to_owned();
         Err(Changed::Unreadable(why))
+    }
+
+    /// By the policy of its record as it is in the signals: a tag may have changed it.
+    fn decide(&self, signals: &Signals, now: Timestamp) -> Decision {
+        let policy = self.gatherer.policies.of(&signals.cluster).policy;
+        decide(signals, &policy, now)
     }
 
     /// Reads the cluster until it is seen to leave the running states.
@@ -225,3 +232,6 @@ fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>
         clause: format!("{sent}; {seen}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! The rules that an operator sets, as values: what `decision` and `plan` read.
 //!
 //! No `Default`: every threshold is stated by the settings or by one of the
-//! named defaults there. Nothing here reads a file or knows TOML.
+//! named defaults there. Nothing here reads a file or knows TOML. `overrides` says
+//! which policy holds for one cluster.
+
+mod overrides;
 
 use std::time::Duration;
 
@@ -9,6 +12,11 @@ use wildmatch::WildMatch;
 
 use crate::cluster::Cluster;
 use crate::timestamp::Timestamp;
+
+pub use self::overrides::{
+    ClusterPolicy, Override, PolicyChange, PolicyChanges, PolicySet, Selector, TagPattern,
+    WorkspacePolicy,
+};
 
 /// How much longer than its own limit the platform may take before a cluster that
 /// still runs counts as active by its reckoning.
@@ -94,7 +102,7 @@ impl Exemption {
     }
 }
 
-/// The policy that applies to one workspace.
+/// The policy that applies to one cluster, or to all that nothing more specific names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// Quiet for this long, by both witnesses: terminate.

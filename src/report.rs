@@ -122,6 +122,8 @@ pub struct ClusterLine {
     pub said: words::Said,
     /// What was asked in vain: name of the signal and why.
     pub unknowns: Vec<(&'static str, String)>,
+    /// What `[[override]]` tables changed for it, a clause per key.
+    pub overrides: Vec<String>,
 }
 
 /// Something that should have worked and did not. Any one makes the sweep fail.

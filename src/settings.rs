@@ -16,6 +16,7 @@ mod local_file;
 mod mistakes;
 mod names;
 pub(crate) mod nearest;
+mod overrides;
 mod policy_document;
 mod reference;
 mod table;
@@ -35,7 +36,7 @@ use self::table::{Node, Reading, Source, TableReader};
 use crate::cloud::Cloud;
 use crate::identity::{PrincipalSecrets, SecretName};
 use crate::logging;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet};
 
 pub use self::document::ReadFile;
 pub use self::environment::Environment;
@@ -76,7 +77,7 @@ pub struct Settings {
     pub cloud: CloudName,
     pub key_vault_url: Url,
     pub secrets: PrincipalSecrets,
-    pub policy: Policy,
+    pub policy: PolicySet,
     /// In the order of the document; may be empty.
     pub workspaces: Vec<WorkspaceSettings>,
     pub limits: Limits,
@@ -277,7 +278,7 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
-    policy: Policy,
+    policy: PolicySet,
     workspaces: Vec<WorkspaceSettings>,
     limits: Limits,
 }
@@ -290,7 +291,7 @@ impl Parts {
                 "the policy lists no [[workspaces]], so there is nothing to look at".to_owned(),
             );
         }
-        if !self.policy.spark_witness && !self.policy.nodes_witness {
+        if !self.policy.base.spark_witness && !self.policy.base.nodes_witness {
             warnings.push(
                 "both witnesses are switched off in the policy, so nothing can be terminated"
                     .to_owned(),
@@ -311,7 +312,10 @@ fn read_document(
     let document = Document::sort(root.get_ref(), source, mistakes);
     Some(Parts {
         workspaces: workspaces::read(&document, source, environment, mode, mistakes),
-        policy: policy_document::read(&document, source, environment, mistakes),
+        policy: PolicySet {
+            base: policy_document::read(&document, source, environment, mistakes),
+            overrides: overrides::read(&document, source, environment, mistakes),
+        },
         limits: read_limits(document.limits, source, environment, mistakes),
     })
 }

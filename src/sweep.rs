@@ -22,7 +22,7 @@ use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet};
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
@@ -89,7 +89,7 @@ pub struct Sweep {
     pub network: Network,
     pub identity: Identity,
     pub mode: Mode,
-    pub policy: Arc<Policy>,
+    pub policy: Arc<PolicySet>,
     pub workspaces: Vec<Workspace>,
     pub limits: SweepLimits,
 }
@@ -185,7 +185,7 @@ impl Sweep {
         SweepRules {
             policy: Arc::clone(&self.policy),
             clock: Arc::clone(&self.network.clock),
-            allowances: Arc::new(Allowances::new(self.policy.cap_per_sweep)),
+            allowances: Arc::new(Allowances::new(self.policy.base.cap_per_sweep)),
             action: self.limits.action,
             runs_page_cap: self.limits.runs_page_cap,
             parallel_looks: self.network.limits.parallel_per_workspace,
@@ -206,11 +206,11 @@ impl Sweep {
         };
         let databricks = service(Audience::Databricks, &workspace.url);
         let spark = org_id(&workspace.url)
-            .filter(|_| self.policy.spark_witness)
+            .filter(|_| self.policy.base.spark_witness)
             .map(|org| SparkDriver::new(Arc::clone(&databricks), org, SPARK_UI_PORT));
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
-            .filter(|_| self.policy.nodes_witness)
+            .filter(|_| self.policy.base.nodes_witness)
             .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),

@@ -24,7 +24,7 @@ use crate::decision::{Decision, Proof, decide};
 use crate::human::Count;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicySet, WorkspacePolicy};
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
 use crate::service::{CallErrorCause, Lane};
 use crate::signals::Signals;
@@ -57,7 +57,7 @@ pub struct Clients {
 /// What all workspaces of a sweep share.
 #[derive(Debug, Clone)]
 pub struct SweepRules {
-    pub policy: Arc<Policy>,
+    pub policy: Arc<PolicySet>,
     pub clock: Arc<dyn Clock>,
     pub allowances: Arc<Allowances>,
     pub action: ActionLimits,
@@ -71,6 +71,7 @@ struct Visit<'a> {
     workspace: &'a Workspace,
     clients: &'a Clients,
     rules: &'a SweepRules,
+    policies: Arc<WorkspacePolicy>,
     gatherer: Gatherer,
     failures: Vec<Failure>,
 }
@@ -88,17 +89,18 @@ pub async fn sweep(
     rules: &SweepRules,
 ) -> WorkspaceReport {
     let began = Instant::now();
+    let policies = Arc::new(rules.policy.for_workspace(&workspace.name));
     let settings = FactsSettings {
         name: workspace.name.clone(),
         sees_all_runs: workspace.sees_all_runs,
         resource_id: workspace.resource_id.clone(),
         runs_page_cap: rules.runs_page_cap,
+        longest_threshold: policies.longest_threshold(),
     };
     let facts = WorkspaceFacts::new(
         Arc::clone(&clients.databricks),
         Arc::clone(&rules.clock),
         settings,
-        &rules.policy,
     );
     let visit = Visit {
         workspace,
@@ -108,8 +110,9 @@ pub async fn sweep(
             facts: Arc::new(facts),
             spark: clients.spark.clone(),
             monitor: clients.monitor.clone(),
-            policy: Arc::clone(&rules.policy),
+            policies: Arc::clone(&policies),
         },
+        policies,
         failures: Vec::new(),
     };
     let listing = clients.databricks.list_clusters().await;
@@ -167,19 +170,21 @@ impl Visit<'_> {
             .filter(|cluster| cluster.is_running_all_purpose())
             .count();
         let mut judged = self.judge_all(clusters).await;
+        let policy = self.policies.of_the_whole();
         let caps = Caps {
-            cap_per_workspace: self.rules.policy.cap_per_workspace,
+            cap_per_workspace: policy.cap_per_workspace,
             running,
             listing_complete,
         };
         self.act(&mut judged, caps).await;
         self.failures.extend(self.gatherer.facts.take_failures());
-        let policy = &self.rules.policy;
         let missing_right = self.gatherer.facts.missing_right();
         let looked_at: Vec<&Judged> = judged.iter().map(|(one, _)| one).collect();
-        let notes = lines::notes(&looked_at, missing_right.as_ref(), policy);
+        let notes = lines::notes(&looked_at, missing_right.as_ref(), &policy);
         let judged = judged.into_iter();
-        let mut all: Vec<_> = judged.map(|(one, _)| lines::of(one, policy)).collect();
+        let mut all: Vec<_> = judged
+            .map(|(one, _)| lines::of(one, &self.policies))
+            .collect();
         all.extend(unparsed);
         self.report(true, all, notes)
     }
@@ -205,11 +210,12 @@ impl Visit<'_> {
             return (Judged { signals, outcome }, None);
         }
         let (signals, now) = self.gatherer.look(cluster, LookKind::First).await;
-        let (outcome, proof) = match decide(&signals, &self.rules.policy, now) {
-            Decision::Keep(_) if self.time_is_up() => (Some(Outcome::NotReached), None),
-            Decision::Keep(reason) => (Some(Outcome::Kept(reason)), None),
-            Decision::Terminate(proof) => (None, Some(proof)),
-        };
+        let (outcome, proof) =
+            match decide(&signals, &self.policies.of(&signals.cluster).policy, now) {
+                Decision::Keep(_) if self.time_is_up() => (Some(Outcome::NotReached), None),
+                Decision::Keep(reason) => (Some(Outcome::Kept(reason)), None),
+                Decision::Terminate(proof) => (None, Some(proof)),
+            };
         (Judged { signals, outcome }, proof)
     }
 

@@ -26,6 +26,8 @@ mod kept;
 mod names;
 #[path = "sweep/outcomes.rs"]
 mod outcomes;
+#[path = "sweep/overrides.rs"]
+mod overrides;
 #[path = "sweep/promises.rs"]
 mod promises;
 #[path = "sweep/races.rs"]

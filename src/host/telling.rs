@@ -73,6 +73,7 @@ fn cluster(report: &WorkspaceReport, line: &ClusterLine) {
         streaming = line.said.streaming,
         nodes = line.said.nodes,
         unknowns = unknowns.join("; "),
+        overrides = line.overrides.join("; "),
         "{} `{name}` ({id}): {}",
         past_tense(&line.outcome),
         clause(&line.outcome),

@@ -93,6 +93,7 @@ fn cluster(line: &ClusterLine) -> Value {
         earliest,
         said,
         unknowns,
+        overrides,
     } = line;
     let proof = outcome.proof();
     json!({
@@ -114,6 +115,7 @@ fn cluster(line: &ClusterLine) -> Value {
             .iter()
             .map(|(signal, why)| json!({"signal": signal, "why": why}))
             .collect::<Vec<_>>(),
+        "overrides": overrides,
     })
 }
 

@@ -68,6 +68,7 @@ fn line(id: &str, name: &str, outcome: Outcome) -> ClusterLine {
         earliest: None,
         said: Said::default(),
         unknowns: Vec::new(),
+        overrides: Vec::new(),
     }
 }
 
@@ -239,6 +240,7 @@ fn json_has_one_line_per_workspace_and_the_same_facts_as_the_text() {
         Outcome::WouldTerminate(proof),
     );
     one.earliest = Some(Earliest::At(NOW));
+    one.overrides = vec!["idle_after = 1h by the override for tag `a` = `b`".to_owned()];
     let report = workspace(vec![one]);
     let json = json::workspace(&report);
     assert_eq!(json.lines().count(), 1);
@@ -264,6 +266,7 @@ fn json_has_one_line_per_workspace_and_the_same_facts_as_the_text() {
             "streaming": "",
             "nodes": "",
             "unknowns": [],
+            "overrides": ["idle_after = 1h by the override for tag `a` = `b`"],
         }],
         "failures": [],
         "notes": [],
@@ -288,6 +291,7 @@ fn no_text_from_outside_makes_a_row_or_a_line() {
         .map(|outcome| {
             let mut line = line(HOSTILE, HOSTILE, outcome);
             line.unknowns = vec![("active runs", HOSTILE.to_owned())];
+            line.overrides = vec![HOSTILE.to_owned()];
             line
         })
         .collect();
@@ -304,8 +308,8 @@ fn no_text_from_outside_makes_a_row_or_a_line() {
     }];
     let text = text::workspace(&report);
     assert_eq!(rows(&text), clusters, "{text}");
-    // Heading, two lines per cluster, one note, one failure.
-    assert_eq!(text.lines().count(), 1 + 2 * clusters + 1 + 1, "{text}");
+    // Heading, three lines per cluster, one note, one failure.
+    assert_eq!(text.lines().count(), 1 + 3 * clusters + 1 + 1, "{text}");
     report.seen = false;
     let closing = closing(&[report.clone()], report.failures.clone());
     let texts = [text, text::closing(&closing)];

@@ -135,6 +135,9 @@ impl Row {
                 details.push(format!("{signal} unknown: {}", Shown::sentence(why)));
             }
         }
+        for change in &line.overrides {
+            details.push(Shown::sentence(change).to_string());
+        }
         if let Some(earliest) = line.earliest {
             details.push(earliest_words(earliest));
         }

@@ -28,6 +28,7 @@ pub(super) struct Document<'d> {
     pub(super) limits: Option<Node<'d>>,
     pub(super) workspaces: Vec<Node<'d>>,
     pub(super) exempt: Vec<Node<'d>>,
+    pub(super) overrides: Vec<Node<'d>>,
 }
 
 /// The text of the policy, from the setting or the file. Empty after a mistake.
@@ -100,6 +101,7 @@ impl<'d> Document<'d> {
                 "limits" => document.limits = sorter.table("limits", value),
                 "workspaces" => document.workspaces = sorter.tables("workspaces", value),
                 "exempt" => document.exempt = sorter.tables("exempt", value),
+                "override" => document.overrides = sorter.tables("override", value),
                 "witness" => {
                     let node = sorter.table("witness", value);
                     document.sort_witnesses(node, &mut sorter);
@@ -107,7 +109,14 @@ impl<'d> Document<'d> {
                 other => sorter.unknown(
                     name.span().start,
                     other,
-                    &["policy", "witness", "workspaces", "exempt", "limits"],
+                    &[
+                        "policy",
+                        "witness",
+                        "workspaces",
+                        "exempt",
+                        "override",
+                        "limits",
+                    ],
                 ),
             }
         }

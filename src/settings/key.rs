@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Globs,
     /// One string.
     Text,
+    /// A table of patterns: the key of a tag and a pattern for its value.
+    Tags,
 }
 
 impl Key {
@@ -52,7 +54,7 @@ impl Key {
     pub(super) fn is_scalar(&self) -> bool {
         match self.kind {
             Kind::Duration { .. } | Kind::Count { .. } | Kind::Flag => true,
-            Kind::Globs | Kind::Text => false,
+            Kind::Globs | Kind::Text | Kind::Tags => false,
         }
     }
 }

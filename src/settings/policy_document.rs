@@ -39,48 +39,48 @@ const fn text(name: &'static str, meaning: &'static str) -> Key {
     Key::new(name, "", Kind::Text, meaning)
 }
 
-const IDLE_AFTER: Key = threshold(
+pub(super) const IDLE_AFTER: Key = threshold(
     "idle_after",
     "2h",
     "how long a cluster must be quiet by both witnesses",
 );
-const IDLE_AFTER_ONE_WITNESS: Key = threshold(
+pub(super) const IDLE_AFTER_ONE_WITNESS: Key = threshold(
     "idle_after_one_witness",
     "12h",
     "how long it must be quiet where only one witness can speak",
 );
-const STREAMING_SILENCE: Key = threshold(
+pub(super) const STREAMING_SILENCE: Key = threshold(
     "streaming_silence",
     "96h",
     "how long a stream may be silent before its traces no longer keep a cluster",
 );
-const SPARK_ALONE_SUFFICES: Key = flag(
+pub(super) const SPARK_ALONE_SUFFICES: Key = flag(
     "spark_alone_suffices",
     "false",
     "whether Spark alone is believed where work without Spark is likely",
 );
-const NODES_ALONE_SUFFICES: Key = flag(
+pub(super) const NODES_ALONE_SUFFICES: Key = flag(
     "nodes_alone_suffices",
     "false",
     "whether quiet machines alone are believed before `streaming_silence` is over",
 );
-const TRUST_PLATFORM_CLOCK: Key = flag(
+pub(super) const TRUST_PLATFORM_CLOCK: Key = flag(
     "trust_platform_clock",
     "true",
     "whether a cluster that Databricks' own auto-termination spares is left to it",
 );
-const PROTECT_PINNED: Key = flag(
+pub(super) const PROTECT_PINNED: Key = flag(
     "protect_pinned",
     "false",
     "whether pinned clusters are never terminated",
 );
-const PROTECT_NAMES: Key = Key::new(
+pub(super) const PROTECT_NAMES: Key = Key::new(
     "protect_names",
     "[]",
     Kind::Globs,
     "names that are never terminated, with `*` and `?`",
 );
-const CAP_PER_WORKSPACE: Key = cap(
+pub(super) const CAP_PER_WORKSPACE: Key = cap(
     "cap_per_workspace",
     "10",
     "terminations per workspace and sweep at most",
@@ -162,13 +162,16 @@ pub(super) fn read(
         cap_per_workspace: table.count(&CAP_PER_WORKSPACE),
         cap_per_sweep: table.count(&CAP_PER_SWEEP),
     };
-    refuse_backward_thresholds(&mut table, &policy);
+    refuse_backward_thresholds(&mut table, policy.idle_after, policy.idle_after_one_witness);
     policy
 }
 
 /// Less evidence must never be enough sooner.
-fn refuse_backward_thresholds(table: &mut TableReader<'_>, policy: &Policy) {
-    let (both, one) = (policy.idle_after, policy.idle_after_one_witness);
+pub(super) fn refuse_backward_thresholds(
+    table: &mut TableReader<'_>,
+    both: Duration,
+    one: Duration,
+) {
     // Zero stands for a value that was refused already.
     if !both.is_zero() && !one.is_zero() && one < both {
         table.note_key(

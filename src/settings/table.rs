@@ -16,10 +16,13 @@ use super::nearest;
 use super::tables::{self, TableReference};
 use super::values::{self, SHOWN_CHARS};
 use crate::escape::Shown;
-use crate::policy::Glob;
+use crate::policy::{Glob, TagPattern};
 
 /// The longest pattern that is accepted; names of clusters are no longer.
 const GLOB_CHARS: usize = 200;
+
+/// Azure keeps no longer value of a tag.
+const TAG_VALUE_CHARS: usize = 256;
 
 /// What a document is called and where its lines begin.
 #[derive(Debug)]
@@ -193,6 +196,47 @@ impl<'r> TableReader<'r> {
         globs
     }
 
+    /// What `read` gives for a key that stands in the document; `None` for another.
+    pub(super) fn if_given<T>(
+        &mut self,
+        key: &Key,
+        read: impl FnOnce(&mut Self, &Key) -> T,
+    ) -> Option<T> {
+        self.find(key)?;
+        Some(read(self, key))
+    }
+
+    /// The patterns of a table of tags; `None` where the key is absent or wrong.
+    pub(super) fn tags(&mut self, key: &Key) -> Option<Vec<TagPattern>> {
+        let value = self.find(key)?;
+        let wanted = "a tag's key and a pattern for its value, such as { team = \"ml-*\" }";
+        let Some(table) = value.get_ref().as_table() else {
+            let problem = wrong_type(value.get_ref(), wanted);
+            self.note_at(value.span().start, key, problem);
+            return None;
+        };
+        let mut tags = Vec::new();
+        for (name, pattern) in table {
+            let parsed = match pattern.get_ref().as_str() {
+                Some(text) => parse_tag_value(text),
+                None => Err(wrong_type(pattern.get_ref(), wanted)),
+            };
+            match parsed {
+                Ok(value) if !name.get_ref().trim().is_empty() => tags.push(TagPattern {
+                    key: name.get_ref().trim().to_owned(),
+                    value,
+                }),
+                Ok(_) => self.note_at(name.span().start, key, "has a tag without a key"),
+                Err(problem) => self.note_at(pattern.span().start, key, problem),
+            }
+        }
+        if table.is_empty() {
+            let problem = format!("is empty; write {wanted}");
+            self.note_at(value.span().start, key, problem);
+        }
+        (!tags.is_empty()).then_some(tags)
+    }
+
     /// The trimmed text of a key; `None` where it is absent or wrong.
     pub(super) fn text(&mut self, key: &Key) -> Option<String> {
         let value = self.find(key)?;
@@ -299,6 +343,17 @@ pub(super) fn parse_glob(text: &str) -> Result<Glob, String> {
     }
     if pattern.chars().count() > GLOB_CHARS {
         return Err(format!("holds a name of more than {GLOB_CHARS} characters"));
+    }
+    Ok(Glob::new(pattern))
+}
+
+/// As a pattern for names, but a tag's value may be longer, and may be empty.
+fn parse_tag_value(text: &str) -> Result<Glob, String> {
+    let pattern = text.trim();
+    if pattern.chars().count() > TAG_VALUE_CHARS {
+        return Err(format!(
+            "holds a value of more than {TAG_VALUE_CHARS} characters"
+        ));
     }
     Ok(Glob::new(pattern))
 }

@@ -2,7 +2,7 @@
 //! override their scalars.
 
 use super::key::Key;
-use super::{limits, policy_document, workspaces};
+use super::{limits, overrides, policy_document, workspaces};
 
 /// A table as the documentation names it, with its keys.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,7 @@ pub(super) const WITNESS_NODES: TableReference =
     table("[witness.nodes]", policy_document::WITNESS_NODES_KEYS);
 pub(super) const WORKSPACES: TableReference = table("[[workspaces]]", workspaces::KEYS);
 pub(super) const EXEMPT: TableReference = table("[[exempt]]", policy_document::EXEMPT_KEYS);
+pub(super) const OVERRIDE: TableReference = table("[[override]]", overrides::KEYS);
 pub(super) const LIMITS: TableReference = TableReference {
     header: "[limits]",
     keys: limits::KEYS,
@@ -47,6 +48,7 @@ pub const TABLES: &[TableReference] = &[
     WITNESS_NODES,
     WORKSPACES,
     EXEMPT,
+    OVERRIDE,
     LIMITS,
 ];
 

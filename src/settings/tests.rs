@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use super::policy_document::POLICY_KEYS;
 use super::*;
-use crate::policy::ExemptSelector;
+use crate::policy::{ExemptSelector, Glob, Policy, PolicyChanges};
 
 const RESOURCE_ID: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg/providers/Microsoft.Databricks/workspaces/dbx";
 
@@ -30,7 +31,7 @@ fn an_empty_policy_has_every_default_and_terminates_nothing() {
         cap_per_workspace: 10,
         cap_per_sweep: 50,
     };
-    assert_eq!(settings.policy, policy);
+    assert_eq!(settings.policy, PolicySet::plain(policy));
     assert_eq!(settings.limits, default_limits());
     assert!(settings.managed_identity.is_none());
     assert_eq!(settings.secrets.client_id.name(), "id");
@@ -67,7 +68,7 @@ fn every_key_of_the_policy_reaches_its_place() {
     )
     .read()
     .unwrap();
-    let policy = settings.policy;
+    let policy = settings.policy.base;
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     assert_eq!(policy.idle_after, minutes(90));
     assert_eq!(policy.idle_after_one_witness, minutes(24 * 60));
@@ -155,7 +156,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "terminate-clusters.toml, line 11: `cluster` is missing in [[exempt]], and so is `name`; write one of them",
         "terminate-clusters.toml, line 12: `until` is \"soon\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
         "terminate-clusters.toml, line 14: `sparc` is not a table of the policy; did you mean `spark`?",
-        "terminate-clusters.toml, line 16: `override` is not a table of the policy; known are `policy`, `witness`, `workspaces`, `exempt`, `limits`",
+        "terminate-clusters.toml, line 16: `idle_after` is missing in [[override]], and so is every other key of [policy]; write what it changes, or take the table out",
     ];
     assert_eq!(setup.mistakes(), expected);
 }
@@ -284,6 +285,120 @@ fn one_workspace_is_never_listed_twice() {
 }
 
 #[test]
+fn an_override_changes_the_keys_that_it_names_and_no_other() {
+    let policy = r#"
+        [[override]]
+        workspace = "dev-*"
+        idle_after = "30m"
+        cap_per_workspace = 3
+        [[override]]
+        tag = { Team = "ml-*", stage = "" }
+        protect_names = ["a", "b"]
+        trust_platform_clock = false
+        [[override]]
+        workspace = "prod"
+        tag = { team = "*" }
+        idle_after_one_witness = "3d"
+    "#;
+    let settings = Setup::policy(policy).read().unwrap();
+    let shown: Vec<String> = settings
+        .policy
+        .overrides
+        .iter()
+        .map(|table| table.selector.to_string())
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "workspace `dev-*`",
+            "tag `Team` = `ml-*`, tag `stage` = ``",
+            "workspace `prod`, tag `team` = `*`"
+        ]
+    );
+    let changes: Vec<&PolicyChanges> = settings
+        .policy
+        .overrides
+        .iter()
+        .map(|table| &table.changes)
+        .collect();
+    let none = PolicyChanges::default;
+    let expected = [
+        PolicyChanges {
+            idle_after: Some(Duration::from_mins(30)),
+            cap_per_workspace: Some(3),
+            ..none()
+        },
+        PolicyChanges {
+            protect_names: Some(vec![Glob::new("a"), Glob::new("b")]),
+            trust_platform_clock: Some(false),
+            ..none()
+        },
+        PolicyChanges {
+            idle_after_one_witness: Some(Duration::from_hours(72)),
+            ..none()
+        },
+    ];
+    assert_eq!(changes, expected.iter().collect::<Vec<_>>());
+    assert_eq!(
+        settings.policy.base,
+        Setup::default().read().unwrap().policy.base
+    );
+}
+
+#[test]
+fn every_mistake_in_an_override_names_the_fix() {
+    let policy = r#"[[override]]
+idle_after = "30m"
+[[override]]
+workspace = "dev"
+[[override]]
+workspace = ""
+tag = { team = 3, "" = "x" }
+idle_after = "1m"
+[[override]]
+tag = "ml"
+cap_per_sweep = 3
+[[override]]
+tag = {}
+idle_after = "3h"
+idle_after_one_witness = "2h"
+[[override]]
+tag = { a = "b" }
+cap_per_workspace = 1
+"#;
+    let file = "terminate-clusters.toml, line";
+    let tag = "write a tag's key and a pattern for its value, such as { team = \"ml-*\" }";
+    let mut mistakes = Setup::policy(policy).mistakes();
+    mistakes.sort();
+    let mut expected = [
+        format!("{file} 1: `workspace` is missing in [[override]], and so is `tag`; write for which clusters it is"),
+        format!("{file} 3: `idle_after` is missing in [[override]], and so is every other key of [policy]; write what it changes, or take the table out"),
+        format!("{file} 6: `workspace` is empty"),
+        format!("{file} 7: `tag` has the type integer; {tag}"),
+        format!("{file} 7: `tag` has a tag without a key"),
+        format!("{file} 8: `idle_after` is \"1m\", but must be at least \"10m\""),
+        format!("{file} 10: `tag` is the text \"ml\"; {tag}"),
+        format!("{file} 9: `idle_after` is missing in [[override]], and so is every other key of [policy]; write what it changes, or take the table out"),
+        format!("{file} 13: `tag` is empty; {tag}"),
+        format!("{file} 15: `idle_after_one_witness` is \"2h\", shorter than `idle_after` (\"3h\"); one witness must be quiet at least as long as two"),
+        format!("{file} 18: `cap_per_workspace` stands beside `tag`, but it counts the clusters of a whole workspace; put it into an [[override]] that has only `workspace`"),
+    ]
+    .to_vec();
+    expected.sort();
+    let unknown = mistakes
+        .iter()
+        .position(|one| one.contains("`cap_per_sweep`"));
+    let unknown = mistakes.remove(unknown.unwrap());
+    assert!(
+        unknown.starts_with(&format!(
+            "{file} 11: `cap_per_sweep` is not a key of [[override]]; "
+        )),
+        "{unknown}"
+    );
+    assert_eq!(mistakes, expected);
+}
+
+#[test]
 fn a_document_that_is_no_toml_reports_every_syntax_error_and_nothing_else() {
     let mistakes =
         Setup::policy("[policy]\nidle_after = 2h\n\ncap_per_sweep =\n[unknown]\n").mistakes();
@@ -301,9 +416,12 @@ fn a_variable_overrides_a_scalar_of_policy_and_limits() {
             .with("TERMINATE_CLUSTERS__POLICY__CAP_PER_SWEEP", "7")
             .with("TERMINATE_CLUSTERS__LIMITS__READ_BACK_EVERY", "100ms");
     let settings = setup.read().unwrap();
-    assert_eq!(settings.policy.idle_after, Duration::from_secs(3 * 3600));
-    assert!(settings.policy.protect_pinned);
-    assert_eq!(settings.policy.cap_per_sweep, 7);
+    assert_eq!(
+        settings.policy.base.idle_after,
+        Duration::from_secs(3 * 3600)
+    );
+    assert!(settings.policy.base.protect_pinned);
+    assert_eq!(settings.policy.base.cap_per_sweep, 7);
     assert_eq!(settings.limits.read_back_every, Duration::from_millis(100));
     assert_eq!(settings.limits.parallel_requests, 5);
 }
@@ -338,7 +456,10 @@ fn the_policy_comes_from_one_place() {
     let setup =
         Setup::policy("[policy]\nidle_after = \"5h\"").with("TERMINATE_CLUSTERS_POLICY", inline);
     let settings = setup.read().unwrap();
-    assert_eq!(settings.policy.idle_after, Duration::from_secs(4 * 3600));
+    assert_eq!(
+        settings.policy.base.idle_after,
+        Duration::from_secs(4 * 3600)
+    );
     let both = setup.with("TERMINATE_CLUSTERS_POLICY_FILE", "terminate-clusters.toml");
     let mistakes = both.mistakes();
     assert_eq!(mistakes.len(), 1);
@@ -434,12 +555,13 @@ fn the_port_is_a_number_or_a_sentence() {
 #[test]
 fn every_default_passes_its_own_check() {
     for table in TABLES {
-        for key in table.keys.iter().filter(|key| key.is_scalar()) {
+        let with_default = |key: &&Key| key.is_scalar() && !key.default.is_empty();
+        for key in table.keys.iter().filter(with_default) {
             let parsed = match key.kind {
                 key::Kind::Duration { .. } => values::parse_duration(key.default).map(|_| ()),
                 key::Kind::Count { .. } => values::parse_count(key.default).map(|_| ()),
                 key::Kind::Flag => values::parse_flag(key.default).map(|_| ()),
-                key::Kind::Globs | key::Kind::Text => unreachable!(),
+                key::Kind::Globs | key::Kind::Text | key::Kind::Tags => unreachable!(),
             };
             assert_eq!(parsed, Ok(()), "{}", key.name);
         }
@@ -469,16 +591,19 @@ fn the_sample_policy_has_every_key_at_its_default() {
             let key = defaults
                 .flat_map(|table| table.keys)
                 .find(|known| known.name == key);
-            if let Some(key) = key.filter(|key| key.is_scalar()) {
+            if let Some(key) = key.filter(|key| key.is_scalar() && !key.default.is_empty()) {
                 assert_eq!(plain, key.default, "{header} {}", key.name);
             }
         }
     }
     for table in TABLES {
         for key in table.keys {
-            // The comment beside `cluster` tells of the alternative.
+            // The comment beside `cluster` tells of the alternative; what an override can
+            // change stands under [policy].
             let is_there = written.contains(&(table.header, key.name))
-                || (table.header, key.name) == ("[[exempt]]", "name");
+                || (table.header, key.name) == ("[[exempt]]", "name")
+                || table.header == "[[override]]"
+                    && POLICY_KEYS.iter().any(|known| known.name == key.name);
             assert!(is_there, "{} {}", table.header, key.name);
         }
     }
@@ -498,8 +623,9 @@ fn the_samples_commented_tables_are_valid_too() {
         .collect();
     let settings = Setup::policy(&all).read().unwrap();
     assert_eq!(settings.workspaces.len(), 2);
-    assert_eq!(settings.policy.exemptions.len(), 1);
-    assert!(settings.policy.spark_witness);
+    assert_eq!(settings.policy.base.exemptions.len(), 1);
+    assert_eq!(settings.policy.overrides.len(), 2);
+    assert!(settings.policy.base.spark_witness);
 }
 
 #[test]

@@ -18,7 +18,6 @@ use crate::azure_monitor::{AzureMonitor, ManagedResourceGroup};
 use crate::clock::Clock;
 use crate::cluster::{ClusterId, NodeTypes};
 use crate::databricks::{ActiveRuns, CompletedRuns, Databricks, RunsError, RunsRight};
-use crate::policy::Policy;
 use crate::report::{Failure, FailureKind};
 use crate::timestamp::Timestamp;
 
@@ -63,6 +62,8 @@ pub struct FactsSettings {
     pub sees_all_runs: bool,
     pub resource_id: Option<String>,
     pub runs_page_cap: usize,
+    /// How far back a completed run can matter.
+    pub longest_threshold: Duration,
 }
 
 impl WorkspaceFacts {
@@ -71,7 +72,6 @@ impl WorkspaceFacts {
         databricks: Arc<Databricks>,
         clock: Arc<dyn Clock>,
         settings: FactsSettings,
-        policy: &Policy,
     ) -> Self {
         Self {
             databricks,
@@ -80,7 +80,7 @@ impl WorkspaceFacts {
             sees_all_runs: settings.sees_all_runs,
             resource_id: settings.resource_id,
             runs_page_cap: settings.runs_page_cap,
-            longest_threshold: policy.longest_threshold(),
+            longest_threshold: settings.longest_threshold,
             pins: Aged::default(),
             rights: OnceCell::new(),
             active: Aged::default(),

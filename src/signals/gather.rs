@@ -13,7 +13,7 @@ use super::{Hardware, NodesView, Signal, Signals, Why};
 use crate::azure_monitor::AzureMonitor;
 use crate::cluster::{Cluster, Instance, NodeTypes};
 use crate::decision::{Question, longest_wait, next_question};
-use crate::policy::Policy;
+use crate::policy::{Policy, WorkspacePolicy};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
 use crate::witness::nodes::{self, Window};
@@ -40,12 +40,14 @@ pub struct Gatherer {
     pub spark: Option<SparkDriver>,
     /// `None` when the policy switches the nodes witness off.
     pub monitor: Option<AzureMonitor>,
-    pub policy: Arc<Policy>,
+    /// From which each cluster gets its own.
+    pub policies: Arc<WorkspacePolicy>,
 }
 
 /// One look at one cluster, under way.
 struct Reading {
     signals: Signals,
+    policy: Policy,
     application: Option<LiveApplication>,
     began: Timestamp,
     kind: LookKind,
@@ -57,6 +59,7 @@ impl Gatherer {
     pub async fn look(&self, cluster: Cluster, kind: LookKind) -> (Signals, Timestamp) {
         let began = self.facts.clock.now();
         let mut reading = Reading {
+            policy: self.policies.of(&cluster).policy,
             signals: Signals::of(cluster),
             application: None,
             began,
@@ -64,7 +67,7 @@ impl Gatherer {
         };
         // Each answer settles its question, so there are no more rounds than questions.
         for _ in Question::ALL {
-            let Some(question) = next_question(&reading.signals, &self.policy, began) else {
+            let Some(question) = next_question(&reading.signals, &reading.policy, began) else {
                 break;
             };
             self.answer(question, &mut reading).await;
@@ -201,7 +204,7 @@ impl Gatherer {
             LookKind::First => reading.began,
             LookKind::Second { first_began, .. } => first_began,
         };
-        let longest = longest_wait(&reading.signals, &self.policy);
+        let longest = longest_wait(&reading.signals, &reading.policy);
         let lookback = nodes::lookback(longest, cluster.autotermination_minutes);
         Window::new(self.facts.clock.now(), anchor, lookback, start)
     }

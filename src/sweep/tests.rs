@@ -83,7 +83,9 @@ async fn swept(hook: fn(&str) -> Duration) -> (Closing, Told) {
         identity: Identity::new(network.clone(), Arc::new(Vault), names),
         network,
         mode: Mode::Terminate,
-        policy: Arc::new(crate::decision::tests::world::default_policy()),
+        policy: Arc::new(PolicySet::plain(
+            crate::decision::tests::world::default_policy(),
+        )),
         workspaces: (1..=3).map(workspace_of).collect(),
         limits: SweepLimits {
             action: ActionLimits {

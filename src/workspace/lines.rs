@@ -5,20 +5,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judged, Policy};
+use super::Judged;
 use crate::cluster::ClusterId;
 use crate::decision::{Earliest, KeepReason};
 use crate::human::{Count, Span};
+use crate::policy::{ClusterPolicy, Policy, WorkspacePolicy};
 use crate::report::words::Said;
 use crate::report::{ClusterLine, Outcome};
 use crate::signals::{Signal, Signals, Why};
 
 /// The line of a cluster that was looked at.
-pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
+pub(super) fn of(judged: Judged, policies: &WorkspacePolicy) -> ClusterLine {
     let Judged { signals, outcome } = judged;
+    let ClusterPolicy { policy, changes } = policies.of(&signals.cluster);
     let outcome = outcome.unwrap_or(Outcome::NotReached);
     let earliest = match &outcome {
-        Outcome::Kept(reason) => Some(reason.earliest(policy)),
+        Outcome::Kept(reason) => Some(reason.earliest(&policy)),
         Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => {
             Some(Earliest::At(proof.quiet_since().plus(proof.threshold())))
         }
@@ -38,7 +40,7 @@ pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
     let said = if outcome == Outcome::NotReached {
         Said::default()
     } else {
-        Said::of(&signals, policy)
+        Said::of(&signals, &policy)
     };
     ClusterLine {
         id: signals.cluster.id,
@@ -47,6 +49,7 @@ pub(super) fn of(judged: Judged, policy: &Policy) -> ClusterLine {
         earliest,
         said,
         unknowns,
+        overrides: changes.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -59,6 +62,7 @@ pub(super) fn unparsed(id: Option<String>, why: String) -> ClusterLine {
         earliest: None,
         said: Said::default(),
         unknowns: Vec::new(),
+        overrides: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::action::ActionLimits;
 use crate::clock::PausableClock;
 use crate::identity::Audience;
 use crate::plan::Allowances;
+use crate::policy::Policy;
 use crate::service::Service;
 use crate::service::testing::{FixedToken, answer, limits, network};
 use crate::timestamp::Timestamp;
@@ -153,7 +154,7 @@ fn policy() -> Policy {
 
 fn rules(allowances: &Arc<Allowances>) -> SweepRules {
     SweepRules {
-        policy: Arc::new(policy()),
+        policy: Arc::new(PolicySet::plain(policy())),
         clock: Arc::new(PausableClock::starting_at(Timestamp::from_millis(NOW))),
         allowances: Arc::clone(allowances),
         action: ActionLimits {

@@ -180,6 +180,7 @@ fn line(signals: &Signals, planned: Option<&Outcome>, policy: &Policy) -> Cluste
         unknowns: unknowns
             .map(|(name, why)| (name, why.to_string()))
             .collect(),
+        overrides: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::clock::PausableClock;
 use crate::databricks::Databricks;
 use crate::decision::tests::world::{World, default_policy};
+use crate::policy::PolicySet;
 use crate::service::testing::{answer, service};
 use crate::signals::facts::FactsSettings;
 
@@ -22,16 +23,16 @@ fn gatherer(
         sees_all_runs: true,
         resource_id: None,
         runs_page_cap: 10,
+        longest_threshold: default_policy().longest_threshold(),
     };
     let databricks = Arc::new(Databricks::new(service.share()));
     let clock = Arc::new(PausableClock::starting_at(world.now));
-    let policy = default_policy();
-    let facts = Arc::new(WorkspaceFacts::new(databricks, clock, settings, &policy));
+    let facts = Arc::new(WorkspaceFacts::new(databricks, clock, settings));
     Gatherer {
         facts,
         spark: None,
         monitor: None,
-        policy: Arc::new(policy),
+        policies: Arc::new(PolicySet::plain(default_policy()).for_workspace("main")),
     }
 }
 
@@ -46,6 +47,7 @@ async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
     signals.cluster.executors.clear();
     change(&mut signals.cluster);
     let reading = Reading {
+        policy: gatherer.policies.of(&signals.cluster).policy,
         signals,
         application: None,
         began: world.now,
