@@ -63,7 +63,7 @@ macro_rules! terminates {
 mod boundaries;
 mod corners;
 mod order;
-mod properties;
+pub(crate) mod properties;
 mod reasons;
 mod second_look;
 mod tables;

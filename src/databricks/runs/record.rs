@@ -195,14 +195,20 @@ fn states(status: Option<&Value>, state: Option<&Value>) -> BTreeSet<String> {
     let words = [(status, "state"), (state, "life_cycle_state")];
     let words = words.into_iter().filter_map(|(member, key)| match member? {
         Value::Object(object) => object.get(key),
-        odd => Some(odd),
+        odd @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)) => Some(odd),
     });
     words
         .filter_map(|word| match word {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             // No word at all, so none that says "over".
-            odd => Some(odd.to_string()),
+            odd @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(odd.to_string())
+            }
         })
         .filter(|word| !word.is_empty())
         .collect()

@@ -6,7 +6,8 @@
 //! share of its worlds is terminated, or else these properties would show little.
 //! A share that is too small or too large fails a test of its own.
 
-mod worlds;
+mod pairs;
+pub(crate) mod worlds;
 
 use std::time::Duration;
 
@@ -367,9 +368,9 @@ fn assert_seen_by_its_witnesses(world: &World, proof: &Proof) {
     }
 }
 
-type Change = (&'static str, fn(&mut World));
+pub(crate) type Change = (&'static str, fn(&mut World));
 
-const BUSY: [Change; 9] = [
+pub(crate) const BUSY: [Change; 13] = [
     ("active run", |world| {
         world.signals.active_run = Signal::Known(Some("run 12".to_owned()));
     }),
@@ -403,6 +404,24 @@ const BUSY: [Change; 9] = [
         world.lose_spark();
         world.signals.all_nodes = busy_node();
     }),
+    ("a run that has just ended", |world| {
+        world.policy.idle_after = hours(2);
+        world.signals.last_run_end = Signal::Known(Some(world.now));
+    }),
+    ("a stamp of this moment", |world| {
+        world.policy.idle_after = hours(2);
+        world.cluster().last_activity_time = Some(world.now);
+    }),
+    ("a start of this moment", |world| {
+        world.policy.idle_after = hours(2);
+        world.cluster().last_restarted_time = Some(world.now);
+    }),
+    ("a batch of a stream that may still wait", |world| {
+        world.policy.spark_witness = true;
+        world.policy.streaming_silence = hours(96);
+        world.lose_streaming();
+        world.spark().last_stream_batch = Some(world.now);
+    }),
     ("activity by the platform's clock", |world| {
         world.policy.trust_platform_clock = true;
         world.policy.idle_after = hours(2);
@@ -410,7 +429,7 @@ const BUSY: [Change; 9] = [
     }),
 ];
 
-const PROTECTED: [Change; 9] = [
+pub(crate) const PROTECTED: [Change; 9] = [
     ("not all-purpose", |world| {
         world.cluster().source = ClusterSource::Other("PIPELINE".to_owned());
     }),
