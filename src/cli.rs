@@ -6,6 +6,7 @@
 
 mod progress;
 mod telling;
+mod why;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
 pub use self::progress::Progress;
 pub use self::telling::PrintedReport;
+pub use self::why::{AllowedWhy, WhyCommand};
 
 /// Terminates idle Azure Databricks clusters, never a working one.
 #[derive(Debug, Parser)]
@@ -32,6 +34,8 @@ pub enum Command {
     Serve,
     /// Sweep the workspaces of the policy once and report every cluster.
     Sweep(SweepCommand),
+    /// Explain why one cluster is kept, or is not; changes nothing.
+    Why(WhyCommand),
 }
 
 /// `terminate-clusters sweep` as it was typed.
@@ -76,35 +80,45 @@ impl SweepCommand {
                 mode.as_str()
             ));
         }
-        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-        let names = settings.workspaces.iter().map(|known| known.name.as_str());
-        for name in &self.workspaces {
-            if !names.clone().any(|known| same(known, name)) {
-                let suggestion = nearest::suggestion(name, names.clone(), names.clone());
-                refused.push(format!(
-                    "--workspace {} is not in the policy; {suggestion}",
-                    Shown::new(name, 64)
-                ));
-            }
-        }
+        let asked_for = named(settings, &self.workspaces, &mut refused);
         if !refused.is_empty() {
             return Err(refused);
         }
-        let is_asked_for = |workspace: &&WorkspaceSettings| {
-            let asked = self.workspaces.iter();
-            self.workspaces.is_empty() || asked.clone().any(|name| same(name, &workspace.name))
-        };
-        let asked_for = settings.workspaces.iter().filter(is_asked_for);
         let bounded = |workspace: &WorkspaceSettings| WorkspaceSettings {
             mode: workspace.mode.min(mode),
             ..workspace.clone()
         };
         Ok(AllowedSweep {
             mode,
-            workspaces: asked_for.map(bounded).collect(),
+            workspaces: asked_for.iter().map(bounded).collect(),
             json: self.json,
         })
     }
+}
+
+/// The workspaces that are asked for by `names`, all where there are none, in the
+/// order of the policy. A name that the policy does not know is refused.
+fn named(
+    settings: &Settings,
+    names: &[String],
+    refused: &mut Vec<String>,
+) -> Vec<WorkspaceSettings> {
+    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let known = settings.workspaces.iter().map(|known| known.name.as_str());
+    for name in names {
+        if !known.clone().any(|known| same(known, name)) {
+            let suggestion = nearest::suggestion(name, known.clone(), known.clone());
+            refused.push(format!(
+                "--workspace {} is not in the policy; {suggestion}",
+                Shown::new(name, 64)
+            ));
+        }
+    }
+    let is_asked_for = |workspace: &&WorkspaceSettings| {
+        names.is_empty() || names.iter().any(|name| same(name, &workspace.name))
+    };
+    let asked_for = settings.workspaces.iter().filter(is_asked_for);
+    asked_for.cloned().collect()
 }
 
 fn parse_mode(text: &str) -> Result<Mode, String> {
@@ -115,9 +129,10 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
 /// intended and does not start the process again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Every workspace was seen.
+    /// Every workspace was seen, or the cluster was explained.
     AllSeen,
-    /// The report has a `Failure`, or `serve` came to an end.
+    /// The report has a `Failure`, there is no cluster to explain, or `serve` came to
+    /// an end.
     Failure,
     /// Wrong arguments or settings; nothing was asked of anyone.
     Usage,
@@ -155,7 +170,7 @@ mod tests {
         let cli = Cli::try_parse_from(start.iter().chain(arguments))?;
         match cli.command {
             Command::Sweep(sweep) => Ok(sweep),
-            Command::Serve => panic!("not a sweep"),
+            Command::Serve | Command::Why(_) => panic!("not a sweep"),
         }
     }
 

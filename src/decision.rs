@@ -28,17 +28,19 @@
 //! nobody has asked for. So asking more than the walk wants cannot change the
 //! decision, by construction.
 
+mod explain;
 mod lookback;
 mod proof;
 mod quiet;
 mod reason;
 mod rules;
 
+pub use explain::{Due, Explanation, Missing, Shorter, Step, Verdict, explain};
 pub use lookback::longest_wait;
 pub use proof::{Changed, Evidence, Proof, Quiet};
 pub(crate) use reason::load_clause;
 pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, Weakness};
-pub use rules::{RULES, Rule};
+pub use rules::{RULES, Rule, speaks_of_protection};
 
 use crate::policy::Policy;
 use crate::signals::{Signal, Signals};
@@ -116,10 +118,8 @@ pub fn decide(signals: &Signals, policy: &Policy, now: Timestamp) -> Decision {
         policy,
         now,
     };
-    look.walk().unwrap_or_else(|question| {
-        let signal = RequiredSignal::NotAsked(question);
-        Decision::Keep(KeepReason::RequiredUnknown { signal, why: None })
-    })
+    look.walk()
+        .unwrap_or_else(|question| Decision::Keep(explain::not_asked(question)))
 }
 
 /// The next question whose answer could change the decision; `None` when

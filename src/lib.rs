@@ -39,6 +39,9 @@ pub mod policy;
 // One sweep over all workspaces of a request.
 pub mod sweep;
 
+// One cluster, explained to a person; changes nothing.
+pub mod why;
+
 // One workspace: list, look, plan, act, report.
 pub mod workspace;
 

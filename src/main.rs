@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use terminate_clusters::cli::{
-    AllowedSweep, Cli, Command, Exit, PrintedReport, Progress, SweepCommand,
+    AllowedSweep, AllowedWhy, Cli, Command, Exit, PrintedReport, Progress, SweepCommand, WhyCommand,
 };
 use terminate_clusters::clock::{Clock, SystemClock};
 use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
@@ -19,6 +19,7 @@ use terminate_clusters::report::Closing;
 use terminate_clusters::settings::{self, Environment, Settings, SettingsError};
 use terminate_clusters::sweep::{ReportSink, Scope, SweepRequest};
 use terminate_clusters::timestamp::Timestamp;
+use terminate_clusters::why::{self, Answer, WhyRequest};
 use terminate_clusters::wiring::{self, WiringError};
 use tokio::time::Instant;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Serve => serve(),
         Command::Sweep(command) => sweep(&command),
+        Command::Why(command) => why(&command),
     };
     exit.into()
 }
@@ -108,14 +110,9 @@ async fn run_sweep(
 
 /// Sweeps once for a person or a script.
 fn sweep(command: &SweepCommand) -> Exit {
-    let environment = match command_line_environment() {
-        Ok(environment) => environment,
-        Err(problem) => return refuse([problem]),
-    };
-    start_logging(&environment, Output::CommandLine);
-    let settings = match read_settings(&environment) {
+    let settings = match command_line_settings() {
         Ok(settings) => settings,
-        Err(error) => return refuse(error.mistakes()),
+        Err(exit) => return exit,
     };
     match command.within(&settings) {
         Ok(allowed) => run_asked_sweep(&settings, &allowed),
@@ -147,6 +144,45 @@ fn run_asked_sweep(settings: &Settings, allowed: &AllowedSweep) -> Exit {
             Exit::Failure
         }
     }
+}
+
+/// Explains one cluster to a person or a script.
+fn why(command: &WhyCommand) -> Exit {
+    let settings = match command_line_settings() {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    let allowed = match command.within(&settings) {
+        Ok(allowed) => allowed,
+        Err(problems) => return refuse(problems),
+    };
+    Progress::to_stderr().tell("looking for the cluster …");
+    match on_runtime(async { Ok(run_why(&settings, &allowed).await) }) {
+        Ok(Ok(answer)) => allowed.tell(&answer),
+        Ok(Err(error)) => refuse([error]),
+        Err(error) => {
+            tracing::error!("Could not start: {error}");
+            Exit::Failure
+        }
+    }
+}
+
+async fn run_why(settings: &Settings, allowed: &AllowedWhy) -> Result<Answer, WiringError> {
+    let transport = wiring::transport(settings)?;
+    let sweep = wiring::sweep(settings, transport)?;
+    let request = WhyRequest {
+        cluster: allowed.cluster.clone(),
+        scope: allowed.scope.clone(),
+        deadline: Instant::now() + settings.limits.sweep_deadline,
+    };
+    Ok(why::why(&sweep, &request).await)
+}
+
+/// Starts logging and reads the settings; the exit if they cannot be read.
+fn command_line_settings() -> Result<Settings, Exit> {
+    let environment = command_line_environment().map_err(|problem| refuse([problem]))?;
+    start_logging(&environment, Output::CommandLine);
+    read_settings(&environment).map_err(|error| refuse(error.mistakes()))
 }
 
 /// The environment, then the `Values` of `local.settings.json`, if there is one.

@@ -57,7 +57,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn covers(&self, name: &str) -> bool {
+    pub(crate) fn covers(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Only(names) => names.contains(name),
@@ -138,6 +138,19 @@ impl Sweep {
         closing
     }
 
+    /// The tokens of one sweep, the one for Databricks at hand.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be had, without which nothing need be asked.
+    pub(crate) async fn tokens(&self, deadline: Instant) -> Result<Arc<Recording>, Vec<Failure>> {
+        let tokens = Arc::new(Recording::over(self.identity.clone()));
+        match first_token(&self.workspaces, &tokens, deadline).await {
+            Ok(()) => Ok(tokens),
+            Err(failure) => Err(failure.into_iter().chain(tokens.failures()).collect()),
+        }
+    }
+
     /// Sweeps the workspaces, several at a time.
     async fn visit_all(
         &self,
@@ -181,7 +194,7 @@ impl Sweep {
         workspaces
     }
 
-    fn rules(&self) -> SweepRules {
+    pub(crate) fn rules(&self) -> SweepRules {
         SweepRules {
             policy: Arc::clone(&self.policy),
             clock: Arc::clone(&self.network.clock),
@@ -192,7 +205,7 @@ impl Sweep {
         }
     }
 
-    fn clients(
+    pub(crate) fn clients(
         &self,
         workspace: &Workspace,
         tokens: &Arc<Recording>,
@@ -304,7 +317,7 @@ fn scatter(seed: u64) -> u64 {
 /// Remembers which tokens could not be had, so that the sweep fails for each once,
 /// however many clusters lacked it.
 #[derive(Debug)]
-struct Recording {
+pub(crate) struct Recording {
     inner: Identity,
     refused: Mutex<BTreeMap<Audience, TokenError>>,
 }

@@ -26,7 +26,7 @@ use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, PolicySet, WorkspacePolicy};
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
-use crate::service::{CallErrorCause, Lane};
+use crate::service::{CallError, CallErrorCause, Lane};
 use crate::signals::Signals;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::{Gatherer, LookKind};
@@ -89,30 +89,13 @@ pub async fn sweep(
     rules: &SweepRules,
 ) -> WorkspaceReport {
     let began = Instant::now();
-    let policies = Arc::new(rules.policy.for_workspace(&workspace.name));
-    let settings = FactsSettings {
-        name: workspace.name.clone(),
-        sees_all_runs: workspace.sees_all_runs,
-        resource_id: workspace.resource_id.clone(),
-        runs_page_cap: rules.runs_page_cap,
-        longest_threshold: policies.longest_threshold(),
-    };
-    let facts = WorkspaceFacts::new(
-        Arc::clone(&clients.databricks),
-        Arc::clone(&rules.clock),
-        settings,
-    );
+    let gatherer = gatherer(workspace, clients, rules);
     let visit = Visit {
         workspace,
         clients,
         rules,
-        gatherer: Gatherer {
-            facts: Arc::new(facts),
-            spark: clients.spark.clone(),
-            monitor: clients.monitor.clone(),
-            policies: Arc::clone(&policies),
-        },
-        policies,
+        policies: Arc::clone(&gatherer.policies),
+        gatherer,
         failures: Vec::new(),
     };
     let listing = clients.databricks.list_clusters().await;
@@ -127,24 +110,52 @@ pub async fn sweep(
     report
 }
 
+/// What asks about the clusters of one workspace.
+pub(crate) fn gatherer(workspace: &Workspace, clients: &Clients, rules: &SweepRules) -> Gatherer {
+    let policies = rules.policy.for_workspace(&workspace.name);
+    let settings = FactsSettings {
+        name: workspace.name.clone(),
+        sees_all_runs: workspace.sees_all_runs,
+        resource_id: workspace.resource_id.clone(),
+        runs_page_cap: rules.runs_page_cap,
+        longest_threshold: policies.longest_threshold(),
+    };
+    let facts = WorkspaceFacts::new(
+        Arc::clone(&clients.databricks),
+        Arc::clone(&rules.clock),
+        settings,
+    );
+    Gatherer {
+        facts: Arc::new(facts),
+        spark: clients.spark.clone(),
+        monitor: clients.monitor.clone(),
+        policies: Arc::new(policies),
+    }
+}
+
+/// What a first question that a workspace did not answer means.
+pub(crate) fn not_answered(error: &CallError) -> (FailureKind, String) {
+    match &error.cause {
+        CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
+        CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
+        CallErrorCause::Status(_)
+        | CallErrorCause::Transport(_)
+        | CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::TooLate
+        | CallErrorCause::Shape(_) => {
+            let problem = AccessProblem::of(error);
+            let sentence = format!("{}: {problem} ({error})", problem.as_str());
+            (FailureKind::Workspace, sentence)
+        }
+    }
+}
+
 impl Visit<'_> {
     /// The list could not be read at all.
     fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
         if let Err(error) = &listing.complete {
-            let (kind, sentence) = match &error.cause {
-                CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
-                CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
-                CallErrorCause::Status(_)
-                | CallErrorCause::Transport(_)
-                | CallErrorCause::NotJson { .. }
-                | CallErrorCause::NotHtml { .. }
-                | CallErrorCause::TooLate
-                | CallErrorCause::Shape(_) => {
-                    let problem = AccessProblem::of(error);
-                    let sentence = format!("{}: {problem} ({error})", problem.as_str());
-                    (FailureKind::Workspace, sentence)
-                }
-            };
+            let (kind, sentence) = not_answered(error);
             self.fail(kind, None, sentence);
         }
         self.report(false, Vec::new(), Vec::new())

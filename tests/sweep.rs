@@ -36,3 +36,5 @@ mod races;
 mod secrecy;
 #[path = "sweep/swept.rs"]
 mod swept;
+#[path = "sweep/why.rs"]
+mod why;

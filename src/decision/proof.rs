@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Decision;
+use super::{Decision, Earliest};
 use crate::cluster::{ClusterId, SparkContextId};
 use crate::timestamp::Timestamp;
 
@@ -109,6 +109,12 @@ impl Proof {
     #[must_use]
     pub fn threshold(&self) -> Duration {
         self.threshold
+    }
+
+    /// When it had been quiet for long enough.
+    #[must_use]
+    pub fn earliest(&self) -> Earliest {
+        Earliest::At(self.quiet_since.plus(self.threshold))
     }
 
     /// The `now` of the look that this proof rests on.

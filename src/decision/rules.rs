@@ -22,6 +22,14 @@ const PROTECT_TAG: &str = "terminate-clusters";
 /// Tag that protects a cluster through a day.
 const KEEP_UNTIL_TAG: &str = "terminate-clusters-keep-until";
 
+/// Whether a tag of this key can protect a cluster.
+#[must_use]
+pub fn speaks_of_protection(key: &str) -> bool {
+    [PROTECT_TAG, KEEP_UNTIL_TAG]
+        .iter()
+        .any(|known| is_key(key, known))
+}
+
 type Reason = Result<Option<KeepReason>, Question>;
 
 /// One rule: its number in the table and the test for it.
@@ -301,6 +309,10 @@ fn quiet_too_short(look: &Look<'_>) -> Reason {
 
 fn tag_values<'a>(look: &Look<'a>, key: &'a str) -> impl Iterator<Item = &'a str> {
     let tags = look.signals.cluster.tags.iter();
-    tags.filter(move |(name, _)| name.trim().eq_ignore_ascii_case(key))
+    tags.filter(move |(name, _)| is_key(name, key))
         .map(|(_, value)| value.as_str())
+}
+
+fn is_key(name: &str, key: &str) -> bool {
+    name.trim().eq_ignore_ascii_case(key)
 }

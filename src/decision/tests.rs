@@ -62,6 +62,7 @@ macro_rules! terminates {
 
 mod boundaries;
 mod corners;
+mod explain;
 mod order;
 pub(crate) mod properties;
 mod reasons;

@@ -69,7 +69,7 @@ pub fn closing(closing: &Closing) -> String {
 /// JSON leaves the control characters beyond ASCII, the line ends of Unicode and
 /// the marks that reorder text as they are. They stand in strings only, where
 /// their escapes mean the same.
-fn one_line(value: &Value) -> String {
+pub(crate) fn one_line(value: &Value) -> String {
     let json = value.to_string();
     let mut line = String::with_capacity(json.len());
     for next in json.chars() {
@@ -119,7 +119,7 @@ fn cluster(line: &ClusterLine) -> Value {
     })
 }
 
-fn failure(failure: &Failure) -> Value {
+pub(crate) fn failure(failure: &Failure) -> Value {
     json!({
         "kind": failure.kind.as_str(),
         "workspace": failure.workspace,
@@ -139,7 +139,7 @@ fn stage_counts(stages: &StageCounts) -> Value {
         .into()
 }
 
-fn at(earliest: Earliest) -> Option<String> {
+pub(crate) fn at(earliest: Earliest) -> Option<String> {
     match earliest {
         Earliest::At(at) => Some(at.to_string()),
         Earliest::Never(_) => None,

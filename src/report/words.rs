@@ -1,5 +1,5 @@
-//! What each witness said, in one clause each; the report and the log use the
-//! same words.
+//! What each witness said, in one clause each, and what to grant where one is
+//! missing; the report, the log and `why` use the same words.
 //!
 //! Pure. Text from outside is escaped here.
 
@@ -50,7 +50,13 @@ impl Said {
 const NOT_ASKED: &str = "not asked";
 const OFF: &str = "switched off";
 
-fn clause<T>(signal: &Signal<T>, is_allowed: bool, known: impl Fn(&T) -> String) -> String {
+/// What a signal says, or why it says nothing. `is_allowed` tells what the policy
+/// switches off from what nobody needed.
+pub(crate) fn clause<T>(
+    signal: &Signal<T>,
+    is_allowed: bool,
+    known: impl Fn(&T) -> String,
+) -> String {
     match signal {
         Signal::Known(value) => known(value),
         Signal::Unknown(why) => format!("unknown: {why}"),
@@ -59,7 +65,7 @@ fn clause<T>(signal: &Signal<T>, is_allowed: bool, known: impl Fn(&T) -> String)
     }
 }
 
-fn spark_clause(view: &SparkView) -> String {
+pub(crate) fn spark_clause(view: &SparkView) -> String {
     if let Some(work) = &view.busy {
         return format!("busy: {}", Shown::name(&work.label));
     }
@@ -69,7 +75,7 @@ fn spark_clause(view: &SparkView) -> String {
     }
 }
 
-fn streaming_clause(view: &StreamingView) -> String {
+pub(crate) fn streaming_clause(view: &StreamingView) -> String {
     match view {
         StreamingView::Active => "a query is active",
         StreamingView::NoneActive => "no active query",
@@ -78,7 +84,7 @@ fn streaming_clause(view: &StreamingView) -> String {
     .to_owned()
 }
 
-fn nodes_clause(view: &NodesView, which: &str) -> String {
+pub(crate) fn nodes_clause(view: &NodesView, which: &str) -> String {
     match view {
         NodesView::Busy {
             cores,
@@ -89,5 +95,23 @@ fn nodes_clause(view: &NodesView, which: &str) -> String {
         }
         NodesView::QuietSince(since) => format!("quiet ({which}) since {since}"),
         NodesView::QuietThroughout(from) => format!("quiet ({which}) since before {from}"),
+    }
+}
+
+/// How Spark becomes a witness for `which` clusters.
+pub(crate) fn spark_remedy(policy: &Policy, which: &str) -> String {
+    if policy.spark_witness {
+        format!("grant the Spark principal CAN_ATTACH_TO on {which}")
+    } else {
+        "name a principal in `[witness.spark]`".to_owned()
+    }
+}
+
+/// How the machines become witnesses.
+pub(crate) fn nodes_remedy(policy: &Policy) -> &'static str {
+    if policy.nodes_witness {
+        "grant the service principal Monitoring Reader on the subscription and give the workspace's `resource_id`"
+    } else {
+        "set `enabled = true` in `[witness.nodes]`"
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::facts::WorkspaceFacts;
 use super::{Hardware, NodesView, Signal, Signals, Why};
 use crate::azure_monitor::AzureMonitor;
-use crate::cluster::{Cluster, Instance, NodeTypes};
+use crate::cluster::{Cluster, ClusterState, Instance, NodeTypes};
 use crate::decision::{Question, longest_wait, next_question};
 use crate::policy::{Policy, WorkspacePolicy};
 use crate::spark::SparkDriver;
@@ -57,6 +57,33 @@ impl Gatherer {
     /// Asks everything that could change the decision. Gives the signals and the
     /// instant at which the look began, which is the `now` to decide by.
     pub async fn look(&self, cluster: Cluster, kind: LookKind) -> (Signals, Timestamp) {
+        let reading = self.read(cluster, kind).await;
+        (reading.signals, reading.began)
+    }
+
+    /// A first look that then asks everything else, too, that the policy allows: for
+    /// people, since it cannot change the decision. A cluster that is not at work has
+    /// no driver to ask, and nothing that might start it is asked.
+    pub async fn look_at_everything(&self, cluster: Cluster) -> (Signals, Timestamp) {
+        let is_at_work = match cluster.state {
+            ClusterState::Running | ClusterState::Resizing => true,
+            ClusterState::Pending
+            | ClusterState::Restarting
+            | ClusterState::Terminating
+            | ClusterState::Terminated
+            | ClusterState::Other(_) => false,
+        };
+        let mut reading = self.read(cluster, LookKind::First).await;
+        for question in Question::ALL.into_iter().filter(|_| is_at_work) {
+            let is_allowed = question.is_allowed(&reading.policy);
+            if is_allowed && !is_asked(question, &reading.signals) {
+                self.answer(question, &mut reading).await;
+            }
+        }
+        (reading.signals, reading.began)
+    }
+
+    async fn read(&self, cluster: Cluster, kind: LookKind) -> Reading {
         let began = self.facts.clock.now();
         let mut reading = Reading {
             policy: self.policies.of(&cluster).policy,
@@ -72,7 +99,7 @@ impl Gatherer {
             };
             self.answer(question, &mut reading).await;
         }
-        (reading.signals, began)
+        reading
     }
 
     /// Asks once more whether an active run names the cluster, unless the walk over
@@ -263,6 +290,20 @@ impl Gatherer {
                 "whether the cluster was resized could not be read: {error}"
             ))),
         }
+    }
+}
+
+fn is_asked(question: Question, signals: &Signals) -> bool {
+    match question {
+        Question::Pin => signals.pinned != Signal::NotAsked,
+        Question::ActiveRuns => signals.active_run != Signal::NotAsked,
+        Question::CompletedRuns => signals.last_run_end != Signal::NotAsked,
+        Question::Spark => signals.spark != Signal::NotAsked,
+        Question::Streaming => signals.streaming != Signal::NotAsked,
+        Question::Commands => signals.command != Signal::NotAsked,
+        Question::Hardware => signals.hardware != Signal::NotAsked,
+        Question::DriverNode => signals.driver_node != Signal::NotAsked,
+        Question::AllNodes => signals.all_nodes != Signal::NotAsked,
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use super::Judged;
 use crate::cluster::ClusterId;
-use crate::decision::{Earliest, KeepReason};
+use crate::decision::KeepReason;
 use crate::human::{Count, Span};
 use crate::policy::{ClusterPolicy, Policy, WorkspacePolicy};
-use crate::report::words::Said;
+use crate::report::words::{Said, nodes_remedy, spark_remedy};
 use crate::report::{ClusterLine, Outcome};
 use crate::signals::{Signal, Signals, Why};
 
@@ -21,9 +21,7 @@ pub(super) fn of(judged: Judged, policies: &WorkspacePolicy) -> ClusterLine {
     let outcome = outcome.unwrap_or(Outcome::NotReached);
     let earliest = match &outcome {
         Outcome::Kept(reason) => Some(reason.earliest(&policy)),
-        Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => {
-            Some(Earliest::At(proof.quiet_since().plus(proof.threshold())))
-        }
+        Outcome::WouldTerminate(proof) | Outcome::Deferred { proof, .. } => Some(proof.earliest()),
         Outcome::Terminated { .. }
         | Outcome::StillRunning(_)
         | Outcome::Changed(_)
@@ -124,16 +122,8 @@ fn lacks_witness(reason: &KeepReason) -> bool {
 }
 
 fn what_to_grant(policy: &Policy) -> String {
-    let spark = if policy.spark_witness {
-        "grant the Spark principal CAN_ATTACH_TO on them"
-    } else {
-        "name a principal in `[witness.spark]`"
-    };
-    let nodes = if policy.nodes_witness {
-        "grant the service principal Monitoring Reader on the subscription and give the workspace's `resource_id`"
-    } else {
-        "set `enabled = true` in `[witness.nodes]`"
-    };
+    let spark = spark_remedy(policy, "them");
+    let nodes = nodes_remedy(policy);
     format!(
         "{spark}, and {nodes}: with both witnesses an idle cluster is terminated after {}",
         Span(policy.idle_after)

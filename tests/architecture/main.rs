@@ -131,6 +131,25 @@ fn only_the_plan_makes_permits_and_only_the_decision_makes_proofs() {
     );
 }
 
+/// Who only asks why must not come near what plans and acts.
+#[test]
+fn what_explains_can_neither_plan_nor_act() {
+    let files = handler();
+    let explaining = files.iter().filter(|file| file.module() == "why");
+    let mut seen = 0;
+    for file in explaining {
+        seen += 1;
+        let used = file.uses();
+        for stage in ["plan", "action"] {
+            assert!(!used.contains(stage), "{} uses `{stage}`", file.path);
+        }
+        for word in ["workspace::sweep", ".run(", "visit_all", "Permit"] {
+            assert!(!file.code.contains(word), "{}: {word}", file.path);
+        }
+    }
+    assert!(seen > 3, "the files have moved");
+}
+
 #[test]
 fn every_request_but_a_termination_and_a_question_of_events_is_a_get() {
     let files = handler();

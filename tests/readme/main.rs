@@ -1,4 +1,4 @@
-//! Holds the README to the product: its sample report, its table of settings,
+//! Holds the README to the product: its samples, its table of settings,
 //! its list of reasons and the tests that it names.
 //!
 //! `UPDATE_README=1 cargo test --test readme` writes the blocks
@@ -48,6 +48,10 @@ fn the_sample_report_and_the_settings_are_what_the_code_makes_of_them() {
     hold_block(
         "sample report",
         &format!("```text\n{}```\n", sample::report()),
+    );
+    hold_block(
+        "sample explanation",
+        &format!("```text\n{}```\n", sample::explanation()),
     );
     hold_block("settings", &settings::reference_markdown());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use terminate_clusters::cluster::{
     Cluster, ClusterId, ClusterSource, ClusterState, Instance, SparkContextId,
 };
-use terminate_clusters::decision::{Decision, Earliest, KeepReason, Proof, decide};
+use terminate_clusters::decision::{Decision, Earliest, KeepReason, Proof, decide, explain};
 use terminate_clusters::meter::{Stage, StageCounts};
 use terminate_clusters::plan::{Allowance, Caps, Plan};
 use terminate_clusters::policy::{ExemptSelector, Exemption, Glob, Mode, Policy};
@@ -16,9 +16,13 @@ use terminate_clusters::signals::{
     Hardware, NodesView, Signal, Signals, SparkView, SparkWork, SparkWorkKind, StreamingView,
 };
 use terminate_clusters::timestamp::Timestamp;
+use terminate_clusters::why::{self, Explained};
 
 /// 2026-11-22T12:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_348_800_000);
+
+const WORKSPACE: &str = "analytics";
+const HOST: &str = "adb-1111111111111111.1.azuredatabricks.net";
 
 pub(crate) fn hours_ago(hours: u64) -> Timestamp {
     NOW.minus(Duration::from_hours(hours))
@@ -158,6 +162,33 @@ pub(crate) fn report() -> String {
     render(lines.collect())
 }
 
+/// The explanation that the README shows: the cluster of the report above that Spark
+/// could not be asked about.
+pub(crate) fn explanation() -> String {
+    let policy = policy();
+    let signals = estate();
+    let blind = signals
+        .into_iter()
+        .find(|signals| signals.cluster.name == "shared-lab");
+    let Some(mut signals) = blind else {
+        panic!("the estate lost the cluster");
+    };
+    // Pins do not protect here, so nobody asks for them.
+    signals.pinned = Signal::NotAsked;
+    let explanation = explain(&signals, &policy, NOW);
+    why::text::explained(&Explained {
+        workspace: WORKSPACE.to_owned(),
+        host: HOST.to_owned(),
+        mode: Mode::Report,
+        policy,
+        overrides: Vec::new(),
+        signals,
+        read_at: NOW,
+        explanation,
+        warnings: Vec::new(),
+    })
+}
+
 fn line(signals: &Signals, planned: Option<&Outcome>, policy: &Policy) -> ClusterLine {
     let outcome = match (planned, kept(signals, policy)) {
         (Some(outcome), _) => outcome.clone(),
@@ -235,8 +266,8 @@ fn render(lines: Vec<ClusterLine>) -> String {
     stages.record(Stage::Spark, 31, Duration::from_millis(4_800));
     stages.record(Stage::Nodes, 9, Duration::from_millis(3_100));
     let workspace = WorkspaceReport {
-        name: "analytics".to_owned(),
-        host: "adb-1111111111111111.1.azuredatabricks.net".to_owned(),
+        name: WORKSPACE.to_owned(),
+        host: HOST.to_owned(),
         mode: Mode::Report,
         seen: true,
         lines,

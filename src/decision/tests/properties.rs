@@ -6,6 +6,7 @@
 //! share of its worlds is terminated, or else these properties would show little.
 //! A share that is too small or too large fails a test of its own.
 
+mod explained;
 mod pairs;
 pub(crate) mod worlds;
 
