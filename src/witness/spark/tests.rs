@@ -674,3 +674,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn longest_id_of_an_application_is_an_id() {
+    let live = json!({"completed": false, "startTime": spark_time(at(-600))});
+    let id = "a".repeat(MAX_ID_CHARS);
+    let answer = json!([{"id": id, "attempts": [live]}]).to_string();
+    let live = live_application(&parse::<Vec<Application>>(&answer));
+    assert_eq!(live.map(|live| live.id), Ok(id));
+}
+
+#[test]
+fn epoch_of_zero_is_no_start_of_an_application() {
+    let attempt = json!({"completed": false, "startTimeEpoch": 0});
+    let answer = json!([{"id": "app-1", "attempts": [attempt]}]).to_string();
+    assert!(live_application(&parse::<Vec<Application>>(&answer)).is_err());
+}

@@ -242,3 +242,12 @@ fn a_call_that_failed_is_unknown_with_its_reason() {
     let signal = streaming(&StreamingPage::Unusable(why.clone()), &ui(), false);
     assert_eq!(signal, Signal::Unknown(why));
 }
+
+#[test]
+fn each_trace_of_an_active_query_needs_its_heading() {
+    for trace in ["<span id=\"activeQueries\"></span>", "<td>RUNNING</td>"] {
+        let html = STOPPED[0].replace("</body>", &format!("{trace}</body>"));
+        assert_ne!(html, STOPPED[0]);
+        assert_unknown(&page(&html));
+    }
+}
