@@ -58,7 +58,8 @@
 //!
 //! # Fidelity
 //!
-//! What the real service answers in a case that nobody has recorded is a guess here, too: bodies of the
+//! The vendors' own clients work against it unchanged: `tests/real_sdk.rs` of the handler shows it. What the
+//! real service answers in a case that nobody has recorded is a guess here, too: bodies of the
 //! driver proxy's own errors, refusals of `clusters/delete`, the wording for an expired token. Clients must
 //! not lean on those texts.
 

@@ -174,16 +174,17 @@ impl Record {
         self.filter(|recorded| recorded.host() == LOGIN_HOST && recorded.method() == "POST")
     }
 
-    /// The scopes of the token requests at Entra that were answered with a token, in order.
+    /// The scopes (or, at the first version of the endpoint, resources) of the token requests at Entra that
+    /// were answered with a token, in order.
     pub fn granted_scopes(&self) -> Vec<String> {
         self.token_requests()
             .iter()
             .filter(|recorded| recorded.status == Some(200))
             .filter_map(|recorded| {
-                let form = recorded.request.form_body();
-                form.first("scope")
-                    .or_else(|| form.first("resource"))
-                    .map(str::to_owned)
+                // The first version reads `resource` and ignores the `scope` that some clients send along.
+                let is_v2 = recorded.path().ends_with("/v2.0/token");
+                let key = if is_v2 { "scope" } else { "resource" };
+                recorded.request.form_body().first(key).map(str::to_owned)
             })
             .collect()
     }

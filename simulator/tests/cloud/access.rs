@@ -56,6 +56,10 @@ async fn every_access_setting_refuses_in_its_own_shape() -> Outcome {
             let location = reply.header("location");
             let start = "/login.html?error=private-link-validation-error:";
             assert!(location.starts_with(start), "{location}");
+            // A client that follows it ends at a page, as at the real service.
+            let end = client.get(&url(&simulator, location)).await?;
+            assert_eq!(end.status, 200);
+            assert!(end.text.contains("<title>Sign In"), "{}", end.text);
         }
         if matches!(access, Access::Throttled { .. }) {
             assert_eq!(reply.header("retry-after"), "7");

@@ -17,6 +17,7 @@ use crate::world::{
 
 const MANAGEMENT_TOKEN: &str = "x-databricks-azure-sp-management-token";
 const RESOURCE_ID: &str = "x-databricks-azure-workspace-resource-id";
+const LOGIN_PATH: &str = "/login.html";
 /// An issuer and an audience that the world's tokens do not have.
 const OTHER_TENANT: &str = "99999999-0000-4000-8000-999999999999";
 const OTHER_AUDIENCE: &str = "https://management.azure.com/";
@@ -37,6 +38,9 @@ pub(super) fn enter(world: &mut World, request: &Request) -> Result<Caller, Answ
     }
     let access = workspace.access.clone();
     let workspace_id = workspace.id;
+    if request.path == LOGIN_PATH {
+        return Err(login_page());
+    }
     if let Some(refusal) = refuse_network(&access, workspace_id) {
         return Err(refusal);
     }
@@ -75,10 +79,7 @@ fn refuse_network(access: &Access, workspace_id: u64) -> Option<Answer> {
                 None => answer,
             })
         }
-        Access::LoginPage => Some(Answer::html(
-            200,
-            "<!doctype html><html><head><title>Sign In - Databricks</title></head><body>Sign in</body></html>",
-        )),
+        Access::LoginPage => Some(login_page()),
         Access::Open
         | Access::Contributor
         | Access::NoEntitlement
@@ -89,6 +90,14 @@ fn refuse_network(access: &Access, workspace_id: u64) -> Option<Answer> {
         | Access::OtherAudience
         | Access::NoSuchHost => None,
     }
+}
+
+/// Where the redirect of a private link ends for a client that follows it.
+fn login_page() -> Answer {
+    Answer::html(
+        200,
+        "<!doctype html><html><head><title>Sign In - Databricks</title></head><body>Sign in</body></html>",
+    )
 }
 
 fn refuse_public_network(shape: PrivateLink, workspace_id: u64) -> Answer {
@@ -102,7 +111,7 @@ fn refuse_public_network(shape: PrivateLink, workspace_id: u64) -> Answer {
         }
         PrivateLink::Redirect(status) => {
             let location =
-                format!("/login.html?error=private-link-validation-error:{workspace_id}");
+                format!("{LOGIN_PATH}?error=private-link-validation-error:{workspace_id}");
             Answer::redirect(status, &location)
         }
     }

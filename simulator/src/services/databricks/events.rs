@@ -20,6 +20,7 @@ const KNOWN_FIELDS: [&str; 9] = [
     "offset",
     "limit",
 ];
+/// The service takes this for anything above it (documentation of the official SDKs).
 const MAX_PAGE_SIZE: u64 = 500;
 const DEFAULT_PAGE_SIZE: u64 = 50;
 
@@ -43,10 +44,8 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let size = body["page_size"]
         .as_u64()
         .or(body["limit"].as_u64())
-        .unwrap_or(DEFAULT_PAGE_SIZE);
-    if size > MAX_PAGE_SIZE {
-        return Err(invalid("page_size must not exceed 500"));
-    }
+        .unwrap_or(DEFAULT_PAGE_SIZE)
+        .min(MAX_PAGE_SIZE);
     let events = wanted_events(visit, cluster, &body);
     let total = events.len();
     let mut depends_on = fields.clone();
