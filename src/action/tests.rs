@@ -188,7 +188,7 @@ fn is_heard(first: &Scene, (name, happen): Happening) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn nothing_that_happens_between_the_looks_is_terminated(
