@@ -4,6 +4,7 @@
 //! the settings allow: it cannot switch termination on, nor name a workspace
 //! that the policy does not list.
 
+mod policy;
 mod progress;
 mod telling;
 mod why;
@@ -16,6 +17,7 @@ use crate::escape::Shown;
 use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
+pub use self::policy::{Desk, PolicyCommand, PolicyLint, PolicyTest, Told};
 pub use self::progress::Progress;
 pub use self::telling::PrintedReport;
 pub use self::why::{AllowedWhy, WhyCommand};
@@ -34,6 +36,9 @@ pub enum Command {
     Serve,
     /// Sweep the workspaces of the policy once and report every cluster.
     Sweep(SweepCommand),
+    /// Try a policy out: no vault, no network, no cluster is asked.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Explain why one cluster is kept, or is not; changes nothing.
     Why(WhyCommand),
 }
@@ -129,10 +134,11 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
 /// intended and does not start the process again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Every workspace was seen, or the cluster was explained.
+    /// Every workspace was seen, or the cluster was explained; every case holds; there
+    /// is nothing to warn of.
     AllSeen,
-    /// The report has a `Failure`, there is no cluster to explain, or `serve` came to
-    /// an end.
+    /// The report has a `Failure`, there is no cluster to explain, a case fails, there is
+    /// something to warn of, or `serve` came to an end.
     Failure,
     /// Wrong arguments or settings; nothing was asked of anyone.
     Usage,
@@ -170,7 +176,7 @@ mod tests {
         let cli = Cli::try_parse_from(start.iter().chain(arguments))?;
         match cli.command {
             Command::Sweep(sweep) => Ok(sweep),
-            Command::Serve | Command::Why(_) => panic!("not a sweep"),
+            Command::Serve | Command::Why(_) | Command::Policy(_) => panic!("not a sweep"),
         }
     }
 

@@ -34,6 +34,12 @@ pub mod cluster;
 // The operator's rules as values.
 pub mod policy;
 
+// Cases that test a policy, compared with what is decided.
+pub mod policy_cases;
+
+// What is legal in a policy and probably not meant.
+pub mod policy_lint;
+
 // What asks and acts.
 
 // One sweep over all workspaces of a request.

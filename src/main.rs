@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use terminate_clusters::cli::{
-    AllowedSweep, AllowedWhy, Cli, Command, Exit, PrintedReport, Progress, SweepCommand, WhyCommand,
+    AllowedSweep, AllowedWhy, Cli, Command, Desk, Exit, PolicyCommand, PrintedReport, Progress,
+    SweepCommand, WhyCommand,
 };
 use terminate_clusters::clock::{Clock, SystemClock};
 use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Serve => serve(),
         Command::Sweep(command) => sweep(&command),
+        Command::Policy(command) => policy(&command),
         Command::Why(command) => why(&command),
     };
     exit.into()
@@ -143,6 +145,28 @@ fn run_asked_sweep(settings: &Settings, allowed: &AllowedSweep) -> Exit {
             tracing::error!("Could not start: {error}");
             Exit::Failure
         }
+    }
+}
+
+/// Tries a policy out, for a person or a pipeline.
+fn policy(command: &PolicyCommand) -> Exit {
+    let environment = match command_line_environment() {
+        Ok(environment) => environment,
+        Err(problem) => return refuse([problem]),
+    };
+    let told = command.run(Desk {
+        environment: &environment,
+        working_directory: &working_directory(),
+        read_file: &|path| std::fs::read_to_string(path),
+        now: wall_clock(),
+    });
+    match told {
+        Ok(told) => {
+            // A reader who has gone away is no error.
+            let _ = io::stdout().lock().write_all(told.text.as_bytes());
+            told.exit
+        }
+        Err(mistakes) => refuse(mistakes),
     }
 }
 

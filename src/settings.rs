@@ -7,6 +7,7 @@
 //! default that is silently in force may terminate what was meant to be kept.
 //! Stands before the data path: every stage is handed its part.
 
+mod case_file;
 mod document;
 mod environment;
 mod host_json;
@@ -18,6 +19,7 @@ mod names;
 pub(crate) mod nearest;
 mod overrides;
 mod policy_document;
+mod policy_file;
 mod reference;
 mod table;
 mod tables;
@@ -38,6 +40,7 @@ use crate::identity::{PrincipalSecrets, SecretName};
 use crate::logging;
 use crate::policy::{Mode, PolicySet};
 
+pub use self::case_file::{CASE_TABLES, case_reference_markdown, read_cases};
 pub use self::document::ReadFile;
 pub use self::environment::Environment;
 pub use self::key::Key;
@@ -49,6 +52,7 @@ pub use self::names::{
     FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL, LOG, MODE,
     PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID_SECRET,
 };
+pub use self::policy_file::PolicyFile;
 pub use self::reference::{reference, reference_markdown};
 pub use self::tables::{TABLES, TableReference};
 pub use self::workspaces::WorkspaceSettings;

@@ -134,13 +134,18 @@ impl<'d> Document<'d> {
     }
 }
 
-struct Sorter<'s> {
-    source: &'s Source,
-    mistakes: &'s mut Mistakes,
+/// Tells tables, lists of them and other values apart, noting what is wrong.
+pub(super) struct Sorter<'s> {
+    pub(super) source: &'s Source,
+    pub(super) mistakes: &'s mut Mistakes,
 }
 
 impl Sorter<'_> {
-    fn table<'d>(&mut self, name: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Node<'d>> {
+    pub(super) fn table<'d>(
+        &mut self,
+        name: &str,
+        value: &'d Spanned<DeValue<'d>>,
+    ) -> Option<Node<'d>> {
         let offset = value.span().start;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -154,7 +159,11 @@ impl Sorter<'_> {
         table.map(|table| Node { table, offset })
     }
 
-    fn tables<'d>(&mut self, name: &str, value: &'d Spanned<DeValue<'d>>) -> Vec<Node<'d>> {
+    pub(super) fn tables<'d>(
+        &mut self,
+        name: &str,
+        value: &'d Spanned<DeValue<'d>>,
+    ) -> Vec<Node<'d>> {
         let wanted = format!("tables, each under [[{name}]] with double brackets");
         let Some(items) = value.get_ref().as_array() else {
             let problem = wrong_type(value.get_ref(), &wanted);

@@ -21,6 +21,27 @@ pub(super) enum Place {
     File(String),
 }
 
+impl Place {
+    /// The line, where there is one; else the first.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::Line { line, .. } => *line,
+            Self::Setting | Self::File(_) => 1,
+        }
+    }
+}
+
+/// Nothing for an app setting, whose name says where it is.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting => Ok(()),
+            Self::Line { source, line } => write!(f, "{}, line {line}", Shown::new(source, 200)),
+            Self::File(source) => Shown::new(source, 200).fmt(f),
+        }
+    }
+}
+
 /// One mistake; `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -33,10 +54,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Setting => {}
-            Place::Line { source, line } => {
-                write!(f, "{}, line {line}: ", Shown::new(source, 200))?;
-            }
-            Place::File(source) => write!(f, "{}: ", Shown::new(source, 200))?,
+            place @ (Place::Line { .. } | Place::File(_)) => write!(f, "{place}: ")?,
         }
         if self.key.is_empty() {
             write!(f, "{}", self.problem)

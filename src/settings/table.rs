@@ -4,6 +4,8 @@
 //! is returned, so that the next key is looked at too. Placeholders never leave
 //! this module's callers, because `Settings` exists only without mistakes.
 
+mod loose;
+
 use std::time::Duration;
 
 use toml::Spanned;
@@ -17,6 +19,8 @@ use super::tables::{self, TableReference};
 use super::values::{self, SHOWN_CHARS};
 use crate::escape::Shown;
 use crate::policy::{Glob, TagPattern};
+
+pub(super) use self::loose::UNKNOWN;
 
 /// The longest pattern that is accepted; names of clusters are no longer.
 const GLOB_CHARS: usize = 200;

@@ -15,7 +15,8 @@ pub struct TableReference {
     pub(super) override_part: Option<&'static str>,
 }
 
-const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
+/// A table that no variable can override.
+pub(super) const fn table(header: &'static str, keys: &'static [Key]) -> TableReference {
     TableReference {
         header,
         keys,
@@ -67,4 +68,12 @@ pub(super) fn override_name(part: &str, key: &Key) -> String {
         "TERMINATE_CLUSTERS__{part}__{}",
         key.name.to_ascii_uppercase()
     )
+}
+
+/// The variable that can override the key of this name, if one can.
+pub(super) fn override_of(table: TableReference, name: &str) -> Option<String> {
+    let part = table.override_part?;
+    let mut keys = table.keys.iter();
+    let key = keys.find(|key| key.name == name && key.is_scalar())?;
+    Some(override_name(part, key))
 }

@@ -22,6 +22,8 @@ const PURE: &[&str] = &[
     "meter",
     "plan",
     "policy",
+    "policy_cases",
+    "policy_lint",
     "report",
     "retry",
     "signals",

@@ -13,7 +13,9 @@ mod spellings;
 
 use std::path::{Path, PathBuf};
 
-use terminate_clusters::settings;
+use terminate_clusters::decision::Evidence;
+use terminate_clusters::policy_cases;
+use terminate_clusters::settings::{self, Environment, PolicyFile};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -54,6 +56,8 @@ fn the_sample_report_and_the_settings_are_what_the_code_makes_of_them() {
         &format!("```text\n{}```\n", sample::explanation()),
     );
     hold_block("settings", &settings::reference_markdown());
+    hold_block("case keys", &settings::case_reference_markdown());
+    hold_block("failed case", &format!("```text\n{}```\n", failed_case()));
 }
 
 #[test]
@@ -71,6 +75,65 @@ fn every_reason_and_outcome_is_explained() {
     }
     for spelling in &listed {
         assert!(expected.contains(spelling), "`{spelling}` does not exist");
+    }
+}
+
+/// How a case that fails is told.
+fn failed_case() -> String {
+    let case = r#"
+[[case]]
+name = "team ml has until the evening"
+now = 2027-01-31T18:00:00Z
+quiet_for = "5h"
+cluster.tags = { team = "ml-vision" }
+expect.decision = "keep"
+"#;
+    let policy = r#"
+[witness.spark]
+principal = "main"
+[[override]]
+tag = { team = "ml-*" }
+idle_after = "4h"
+"#;
+    let case = case.to_owned();
+    let name = "terminate-clusters.test.toml";
+    let cases = settings::read_cases(Path::new(name), &[], &|_: &Path| Ok(case.clone())).unwrap();
+    let policy = |_: &Path| Ok(policy.to_owned());
+    let policy = PolicyFile::read(&Environment::default(), &root(), None, &policy).unwrap();
+    let verdict = policy_cases::check(&cases[0], &policy.policy);
+    policy_cases::text::case(name, &cases[0], &verdict)
+}
+
+/// A reason that a case could not expect would be one that nobody can test for.
+#[test]
+fn a_case_can_expect_every_reason_and_evidence_of_a_report() {
+    assert_eq!(
+        policy_cases::KEEP_REASONS.to_vec().len(),
+        spellings::reasons().len()
+    );
+    for reason in spellings::reasons() {
+        assert!(policy_cases::KEEP_REASONS.contains(&reason), "{reason}");
+    }
+    let evidence: Vec<&str> = policy_cases::EVIDENCE.map(Evidence::as_str).to_vec();
+    assert_eq!(evidence, spellings::evidence());
+}
+
+/// The README's first case is a case, and it holds.
+#[test]
+fn the_case_that_the_readme_shows_holds_for_the_policy_that_it_shows() {
+    let text = readme();
+    let section = text.split("## Test your policy").nth(1).unwrap();
+    let block = section.split("```toml\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap().to_owned();
+    let read_file = |_: &Path| Ok(block.clone());
+    let cases = settings::read_cases(Path::new("README"), &[], &read_file).unwrap();
+    assert!(cases.len() > 1);
+    let environment = Environment::default();
+    let policy = |_: &Path| Ok("[witness.spark]\nprincipal = \"main\"\n".to_owned());
+    let policy = PolicyFile::read(&environment, &root(), None, &policy).unwrap();
+    for case in cases {
+        let verdict = policy_cases::check(&case, &policy.policy);
+        assert!(verdict.holds(), "{}: {verdict:?}", case.name);
     }
 }
 

@@ -13,20 +13,32 @@ use terminate_clusters::signals::{SparkWork, SparkWorkKind};
 
 use crate::sample::{NOW, idle, proof};
 
-/// Reasons, outcomes, and why something was deferred, changed or failed.
-pub(crate) fn all() -> Vec<&'static str> {
+/// Why a cluster can be kept.
+pub(crate) fn reasons() -> Vec<&'static str> {
     let reasons: Vec<KeepReason> =
         successors(Some(KeepReason::ProtectedByTag), next_reason).collect();
+    reasons.iter().map(KeepReason::as_str).collect()
+}
+
+/// What a termination can rest on.
+pub(crate) fn evidence() -> Vec<&'static str> {
+    successors(Some(Evidence::Both), next_evidence)
+        .map(Evidence::as_str)
+        .collect()
+}
+
+/// Reasons, outcomes, and why something was deferred, changed or failed.
+pub(crate) fn all() -> Vec<&'static str> {
     let outcomes = successors(Some(Outcome::Kept(KeepReason::NoWitness)), next_outcome);
     let changes = successors(Some(Changed::Restarted), next_change);
     let deferrals = successors(Some(Deferral::WorkspaceCap), next_deferral);
     let kinds = successors(Some(FailureKind::Settings), next_kind);
-    let mut all: Vec<&'static str> = reasons.iter().map(KeepReason::as_str).collect();
+    let mut all = reasons();
     all.extend(outcomes.map(|outcome| outcome.as_str()));
     all.extend(changes.map(|change| change.as_str()));
     all.extend(deferrals.map(Deferral::as_str));
     all.extend(kinds.map(FailureKind::as_str));
-    all.extend(successors(Some(Evidence::Both), next_evidence).map(Evidence::as_str));
+    all.extend(evidence());
     all
 }
 
