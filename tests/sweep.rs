@@ -34,6 +34,8 @@ mod promises;
 mod races;
 #[path = "sweep/secrecy.rs"]
 mod secrecy;
+#[path = "sweep/spark.rs"]
+mod spark;
 #[path = "sweep/swept.rs"]
 mod swept;
 #[path = "sweep/why.rs"]

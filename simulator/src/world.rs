@@ -22,7 +22,7 @@ pub use clock::{Clock, Moment, hours, minutes, seconds};
 pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
 pub use principal::{ArmRights, ClientSecret, ManagedIdentity, Principal};
 pub use run::{Run, StateStyle, Task, TaskForm};
-pub use spark::{Spark, SparkJob, SqlExecution, Stream, StreamingPage};
+pub use spark::{OtherApplication, Spark, SparkJob, SqlExecution, Stream, StreamingPage};
 pub(crate) use token::TokenStore;
 pub use token::{Audience, DATABRICKS_APP_ID, Token};
 pub use vault::{SecretVersion, Vault, VaultSecret};

@@ -21,7 +21,7 @@ use crate::policy::Mode;
 type Happening = (&'static str, fn(&mut Scene));
 
 /// Seen in whatever place the second look asks for it.
-const HAPPENS_BEFORE_IT: [Happening; 27] = [
+const HAPPENS_BEFORE_IT: [Happening; 29] = [
     ("a run begins", |scene| scene.active_run = true),
     ("active runs are forbidden", |scene| scene.runs_status = 403),
     ("active runs fail", |scene| scene.runs_status = 500),
@@ -52,6 +52,12 @@ const HAPPENS_BEFORE_IT: [Happening; 27] = [
     }),
     ("a stream is active", |scene| {
         scene.spark(|spark| spark.stream = Stream::Active);
+    }),
+    ("a stream lives, and only its thread tells", |scene| {
+        scene.spark(|spark| spark.stream_lives = true);
+    }),
+    ("the streaming page is switched off", |scene| {
+        scene.spark(|spark| spark.stream = Stream::Off);
     }),
     ("the streaming page is another", |scene| {
         scene.spark(|spark| spark.stream = Stream::Login);
@@ -180,7 +186,9 @@ fn is_heard(first: &Scene, (name, happen): Happening) -> bool {
     let is_changed = second != *first;
     match name {
         "its driver is another machine" => first.cpu.is_some(),
-        "Spark answers no more" | "a job has an unknown status" => {
+        "Spark answers no more"
+        | "a job has an unknown status"
+        | "the streaming page is switched off" => {
             is_changed && first.evidence() != Evidence::NodesAlone
         }
         _ => is_changed,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts::WorkspaceFacts;
-use super::{Hardware, NodesView, Signal, Signals, Why};
+use super::{Hardware, NodesView, Signal, Signals, StreamingView, Why};
 use crate::azure_monitor::AzureMonitor;
 use crate::cluster::{Cluster, ClusterState, Instance, NodeTypes};
 use crate::decision::{Question, longest_wait, next_question};
@@ -49,6 +49,8 @@ struct Reading {
     signals: Signals,
     policy: Policy,
     application: Option<LiveApplication>,
+    /// Whether the driver's threads, which were asked for, show a live stream.
+    stream_lives: bool,
     began: Timestamp,
     kind: LookKind,
 }
@@ -89,6 +91,7 @@ impl Gatherer {
             policy: self.policies.of(&cluster).policy,
             signals: Signals::of(cluster),
             application: None,
+            stream_lives: false,
             began,
             kind,
         };
@@ -158,15 +161,26 @@ impl Gatherer {
     }
 
     async fn ask_streaming(&self, reading: &mut Reading) {
+        if reading.signals.command == Signal::NotAsked {
+            self.ask_commands(reading).await;
+        }
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
             reading.signals.streaming = Signal::unknown("there is no Spark application to ask");
             return;
         };
+        if reading.stream_lives {
+            reading.signals.streaming = Signal::Known(StreamingView::Active);
+            return;
+        }
         let id = &reading.signals.cluster.id;
         let page = driver.streaming(id, application).await;
         let view = reading.signals.spark.known();
         let stream_seen = view.is_some_and(|view| view.last_stream_batch.is_some());
-        reading.signals.streaming = spark::streaming(&page, &driver.address(id), stream_seen);
+        let mut streaming = spark::streaming(&page, &driver.address(id), stream_seen);
+        if streaming == Signal::Known(StreamingView::NeverAny) {
+            streaming = spark::never_any(&driver.environment(id, application).await);
+        }
+        reading.signals.streaming = streaming;
     }
 
     async fn ask_commands(&self, reading: &mut Reading) {
@@ -174,8 +188,10 @@ impl Gatherer {
             reading.signals.command = Signal::unknown("there is no Spark application to ask");
             return;
         };
-        let threads = driver.threads(&reading.signals.cluster.id, application);
-        reading.signals.command = spark::running_command(&threads.await);
+        let id = &reading.signals.cluster.id;
+        let threads = driver.threads(id, application).await;
+        reading.signals.command = spark::running_command(&threads);
+        reading.stream_lives = threads.is_ok_and(|threads| spark::stream_lives(&threads));
     }
 
     /// Reads one machine's metrics; its size must be known by now.

@@ -60,6 +60,7 @@ pub(crate) fn idle(id: &str, name: &str, quiet: u64) -> Signals {
         last_completion: Some(hours_ago(quiet + 1)),
         ran_a_job: true,
         last_stream_batch: None,
+        forgotten_until: None,
     });
     signals.streaming = Signal::Known(StreamingView::NoneActive);
     signals.command = Signal::Known(None);

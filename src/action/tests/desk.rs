@@ -49,7 +49,7 @@ impl Play {
 
 fn streaming_page(stream: Stream) -> Result<Response<Bytes>, TransportError> {
     let (title, active) = match stream {
-        Stream::Never => {
+        Stream::Never | Stream::Off => {
             let jobs = format!("https://{HOST}/jobs/");
             let redirect = Response::builder().status(302).header("location", jobs);
             return Ok(redirect.body(Bytes::new()).expect("a redirect"));

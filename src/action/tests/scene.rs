@@ -45,6 +45,8 @@ pub(super) struct SparkScene {
     pub(super) sql_runs: bool,
     pub(super) command_runs: bool,
     pub(super) stream: Stream,
+    /// Whether a thread of a live stream is there.
+    pub(super) stream_lives: bool,
 }
 
 /// What the address of the streaming page answers.
@@ -52,6 +54,8 @@ pub(super) struct SparkScene {
 pub(super) enum Stream {
     /// The redirect that comes until the first query.
     Never,
+    /// The same redirect, and an environment in which the page is switched off.
+    Off,
     NoneActive,
     Active,
     /// A page that is none of Spark's.
@@ -107,6 +111,7 @@ impl Scene {
                 sql_runs: false,
                 command_runs: false,
                 stream: Stream::NoneActive,
+                stream_lives: false,
             }),
             cpu: Some(2.0),
         }
@@ -133,7 +138,10 @@ impl Scene {
     /// By whom it is idle, if nothing else keeps it.
     pub(super) fn evidence(&self) -> Evidence {
         let spark = self.spark.as_ref();
-        let by_spark = spark.is_some_and(|spark| spark.stream != Stream::Login);
+        let by_spark = spark.is_some_and(|spark| match spark.stream {
+            Stream::Never | Stream::NoneActive => true,
+            Stream::Off | Stream::Active | Stream::Login => false,
+        });
         match (by_spark, self.cpu.is_some()) {
             (true, true) => Evidence::Both,
             (true, false) => Evidence::SparkAlone,
@@ -228,7 +236,7 @@ impl Scene {
             "jobs" => {
                 let end = (spark.job != "RUNNING").then(|| spark_time(spark.job_end));
                 Some(
-                    json!({"jobId": 1, "status": spark.job, "submissionTime": started,
+                    json!({"jobId": 0, "status": spark.job, "submissionTime": started,
                     "completionTime": end}),
                 )
             }
@@ -237,9 +245,14 @@ impl Scene {
                 spark.stage_is_active.then_some(stage)
             }
             "sql" => {
-                let row = json!({"id": 2, "status": "RUNNING", "submissionTime": started,
+                let row = json!({"id": 0, "status": "RUNNING", "submissionTime": started,
                     "duration": 5});
                 spark.sql_runs.then_some(row)
+            }
+            "environment" => {
+                let shown = (spark.stream != Stream::Off).to_string();
+                let setting = json!(["spark.sql.streaming.ui.enabled", shown]);
+                return (200, json!({"sparkProperties": [setting]}));
             }
             "threads" => {
                 let frame = if spark.command_runs {
@@ -248,7 +261,12 @@ impl Scene {
                     "java.lang.Object.wait(Native Method)"
                 };
                 let trace = json!({"elems": [frame]});
-                Some(json!({"threadName": "Thread-9", "stackTrace": trace}))
+                let name = if spark.stream_lives {
+                    "stream execution thread for rates"
+                } else {
+                    "Thread-9"
+                };
+                Some(json!({"threadName": name, "stackTrace": trace}))
             }
             other => panic!("nobody arranged {other} of Spark"),
         };

@@ -324,6 +324,12 @@ fn assert_quiet_for_long_enough(world: &World, proof: &Proof) {
         // A time ahead counts as now.
         assert!(sign.min(*now) <= proof.last_sign(), "{signs:?}");
     }
+    // Whoever cannot tell whether a stream waits goes by the traces of streams.
+    if signals.streaming.known().is_none() {
+        let traces = spark.and_then(|spark| spark.last_stream_batch.max(spark.forgotten_until));
+        let is_silent = |at| now.since(at) >= policy.streaming_silence;
+        assert!(traces.is_none_or(is_silent), "{spark:?}");
+    }
     let minutes_to_stop = signals.cluster.autotermination_minutes;
     if policy.trust_platform_clock && minutes_to_stop > 0 {
         let stops_after = Duration::from_secs(minutes_to_stop.saturating_mul(60));

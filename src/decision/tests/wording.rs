@@ -3,7 +3,8 @@
 
 use super::world::{NOW, World, hours, minutes};
 use crate::decision::{
-    ActivitySign, Decision, Earliest, Evidence, KeepReason, Question, RequiredSignal, Weakness,
+    ActivitySign, Decision, Earliest, Evidence, KeepReason, Question, RequiredSignal, StreamTrace,
+    Weakness,
 };
 use crate::signals::{Signal, SparkWork, SparkWorkKind, Why};
 
@@ -143,11 +144,13 @@ fn earliest_time_is_when_the_reason_ends() {
             Earliest::At(at.plus(policy.idle_after))
         );
     }
-    let traces = KeepReason::StreamTraces { last_batch: at };
-    assert_eq!(
-        traces.earliest(&policy),
-        Earliest::At(at.plus(policy.streaming_silence))
-    );
+    for trace in [StreamTrace::Batch, StreamTrace::Forgotten] {
+        let traces = KeepReason::StreamTraces { trace, at };
+        assert_eq!(
+            traces.earliest(&policy),
+            Earliest::At(at.plus(policy.streaming_silence))
+        );
+    }
     let platform = KeepReason::PlatformSawActivity {
         autotermination: minutes(60),
         quiet_since: at,

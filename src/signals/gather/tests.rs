@@ -9,11 +9,11 @@ use crate::service::testing::{answer, service};
 use crate::signals::facts::FactsSettings;
 
 mod runs;
+mod streams;
 
-/// Asks for all machines of a cluster whose driver is known to be quiet.
-async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
+/// A gatherer of a workspace that answers nothing, with this witness alone.
+fn gatherer(spark: Option<SparkDriver>) -> Gatherer {
     let (service, _) = service(|_| async { answer(200, "application/json", "{}") });
-    let world = World::idle();
     let settings = FactsSettings {
         name: "main".to_owned(),
         sees_all_runs: true,
@@ -22,28 +22,36 @@ async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
         longest_threshold: default_policy().longest_threshold(),
     };
     let databricks = Arc::new(Databricks::new(service.share()));
-    let clock = Arc::new(PausableClock::starting_at(world.now));
-    let facts = Arc::new(WorkspaceFacts::new(databricks, clock, settings));
-    let gatherer = Gatherer {
-        facts,
-        spark: None,
+    let clock = Arc::new(PausableClock::starting_at(World::idle().now));
+    Gatherer {
+        facts: Arc::new(WorkspaceFacts::new(databricks, clock, settings)),
+        spark,
         monitor: None,
         policies: Arc::new(PolicySet::plain(default_policy()).for_workspace("main")),
-    };
-    let mut signals = Signals {
-        all_nodes: Signal::NotAsked,
-        ..world.signals
-    };
-    signals.cluster.executors.clear();
-    change(&mut signals.cluster);
-    let reading = Reading {
+    }
+}
+
+fn reading(gatherer: &Gatherer, signals: Signals) -> Reading {
+    Reading {
         policy: gatherer.policies.of(&signals.cluster).policy,
         signals,
         application: None,
-        began: world.now,
+        stream_lives: false,
+        began: World::idle().now,
         kind: LookKind::First,
+    }
+}
+
+/// Asks for all machines of a cluster whose driver is known to be quiet.
+async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
+    let mut signals = Signals {
+        all_nodes: Signal::NotAsked,
+        ..World::idle().signals
     };
-    gatherer.ask_all_nodes(&reading).await
+    signals.cluster.executors.clear();
+    change(&mut signals.cluster);
+    let gatherer = gatherer(None);
+    gatherer.ask_all_nodes(&reading(&gatherer, signals)).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,6 +38,7 @@ fn is_of_the_past(world: &World) -> bool {
         spark.map(|spark| spark.application_started),
         spark.and_then(|spark| spark.last_completion),
         spark.and_then(|spark| spark.last_stream_batch),
+        spark.and_then(|spark| spark.forgotten_until),
         quiet_since(&signals.driver_node),
         quiet_since(&signals.all_nodes),
     ];

@@ -224,14 +224,16 @@ fn spark(mix: Mix) -> BoxedStrategy<SparkView> {
         mix.of(idle.last_completion, maybe_instant()),
         mix.of(true, any::<bool>()),
         prop_oneof![2 => Just(None), 1 => maybe_instant()],
+        prop_oneof![2 => Just(None), 1 => maybe_instant()],
     )
         .prop_map(
-            |(application_started, busy, last_completion, ran, batch)| SparkView {
+            |(application_started, busy, last_completion, ran, batch, forgotten)| SparkView {
                 application_started,
                 busy,
                 last_completion,
                 ran_a_job: ran,
                 last_stream_batch: batch,
+                forgotten_until: forgotten,
             },
         )
         .boxed()
