@@ -127,7 +127,7 @@ impl MemoryCloud {
         let answer = match replacement(fault.as_ref()) {
             Some(Replacement::Reset) => return Err(Broken::Reset),
             Some(Replacement::Answer(answer)) => answer,
-            None => work(&self.hooks, &self.world, &request),
+            None => without_sockets(work(&self.hooks, &self.world, &request)),
         };
         closing.violation.clone_from(&answer.violation);
         if answer.hang {
@@ -173,6 +173,15 @@ impl MemoryCloud {
 impl std::fmt::Debug for MemoryCloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MemoryCloud")
+    }
+}
+
+/// A real driver is behind a socket, and in a time of its own.
+fn without_sockets(answer: Answer) -> Answer {
+    if answer.forward.is_some() {
+        Answer::unarranged("a real driver in a cloud without sockets")
+    } else {
+        answer
     }
 }
 
