@@ -51,6 +51,7 @@ impl Request {
             host: host.to_owned(),
             path: path.to_owned(),
             query: Query::parse(query),
+            raw_query: query.to_owned(),
             headers,
             body,
         }
