@@ -308,8 +308,8 @@ fn unproven(rng: &mut Rng, name: &str) -> Cluster {
         6 => cluster.field("spark_context_id", Value::Null),
         7 => cluster.field("custom_tags", json!("oops")),
         8 => cluster.field("cluster_source", Value::Null),
-        9 => cluster.state(*pick(rng, &["RESIZING", "PENDING", "UNHEARD_OF"])),
-        10 => cluster.source(*pick(rng, &["JOB", "SQL", "PIPELINE", "UNHEARD_OF"])),
+        9 => cluster.state(word(rng, &["RESIZING", "PENDING", "UNHEARD_OF"])),
+        10 => cluster.source(word(rng, &["JOB", "SQL", "PIPELINE", "UNHEARD_OF"])),
         11 => cluster.autotermination(60),
         _ => {
             let version = *pick(rng, &["15.4.x-gpu-scala2.12", "15.4.x-cpu-ml-scala2.12"]);
@@ -339,4 +339,9 @@ fn run_on(rng: &mut Rng, name: &str) -> Run {
 /// One of these.
 pub(crate) fn pick<'a, T>(rng: &mut Rng, all: &'a [T]) -> &'a T {
     &all[rng.usize(..all.len())]
+}
+
+/// One of these words.
+pub(crate) fn word(rng: &mut Rng, all: &[&'static str]) -> &'static str {
+    all[rng.usize(..all.len())]
 }

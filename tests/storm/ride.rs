@@ -38,7 +38,7 @@ pub(crate) async fn out(seed: u64) -> Wrong {
     let world = World::new().in_time_of(Clock::following_runtime(now_ms));
     let estate = estate::draw(&mut rng, world);
     let sky = Sky::over(estate.world, estate.rules, rng.u64(..));
-    let finest = seed % 25 == 0;
+    let finest = seed.is_multiple_of(25);
     for _ in 0..1 + rng.usize(..2) {
         tokio::time::sleep(minutes(rng.u64(..90))).await;
         let mode = *pick(&mut rng, &[Mode::Report, Mode::Terminate, Mode::Terminate]);

@@ -16,7 +16,7 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use azure_core::time::OffsetDateTime;
 use bytes::Bytes;
 use fastrand::Rng;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 use simulator::world::World;
 use simulator::{Broken, Match, MemoryCloud, Reply};
@@ -37,8 +37,6 @@ use crate::oracle::{Asked, Case};
 
 /// Where the managed identity's token is had; the header is the world's.
 const IDENTITY_QUERY: &str = "api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net";
-/// Larger than any world of a storm.
-const LISTED_CAP: usize = 1 << 20;
 
 /// A cloud, the operator's will, and what came of the sweeps so far.
 pub(crate) struct Sky {
@@ -199,23 +197,24 @@ impl Way {
 
     /// Keeps what a client can have learned from an answer.
     fn note(&self, request: &simulator::Request, reply: &Reply, at: i64) {
+        let is_list = request.path.ends_with("/clusters/list")
+            && request.query.first("filter_by.is_pinned").is_none();
+        let is_dump = request.path.ends_with("/threads");
         let is_plain = !reply.headers.contains_key("content-encoding");
-        let type_of = |headers: &HeaderMap| headers.get("content-type").cloned();
-        let is_json = type_of(&reply.headers)
-            .is_some_and(|value: HeaderValue| value.as_bytes().starts_with(b"application/json"));
-        if reply.status != 200 || !is_plain || !is_json || reply.body.len() > LISTED_CAP {
+        let content_type = reply.headers.get("content-type");
+        let is_json =
+            content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+        if !(is_list || is_dump) || reply.status != 200 || !is_plain || !is_json {
             return;
         }
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let mut seen = self.seen.lock().unwrap();
-        let is_list = request.path.ends_with("/clusters/list");
-        if is_list && request.query.first("filter_by.is_pinned").is_none() {
+        if is_list {
             let ids = body["clusters"].as_array().into_iter().flatten();
             let ids = ids.filter_map(|one| one["cluster_id"].as_str());
             let known = seen.listed.entry(request.host.clone()).or_default();
             known.extend(ids.map(str::to_owned));
-        }
-        if request.path.ends_with("/threads") && body[0].is_object() {
+        } else if body[0].is_object() {
             let id = request.path.split('/').nth(4).unwrap_or_default();
             seen.threads.insert(id.to_owned(), at);
         }

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use simulator::world::{OnTerminate, Workspace, World};
 use simulator::{Fault, Match, MemoryCloud, Times, When};
 
-use crate::estate::pick;
+use crate::estate::{pick, word};
 
 /// A fault, where it strikes and when.
 #[derive(Clone, Debug)]
@@ -76,14 +76,14 @@ fn place(rng: &mut Rng, world: &World) -> Match {
         "/Microsoft.Databricks/workspaces/",
     ];
     match rng.u8(..12) {
-        0 => Match::path(*pick(rng, &["/oauth2/", "/secrets/"])),
+        0 => Match::path(word(rng, &["/oauth2/", "/secrets/"])),
         1 => Match::host("management.azure.com"),
         2 => Match::host(&any_workspace(rng, world).host),
         3 => {
             let clusters = &any_workspace(rng, world).clusters;
             Match::any().cluster(&pick(rng, clusters).id)
         }
-        _ => Match::path(*pick(rng, &paths)),
+        _ => Match::path(word(rng, &paths)),
     }
 }
 
