@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::decision::{Decision, Earliest, Evidence, KeepReason, Question, decide};
 use crate::human::Span;
 use crate::policy::{Policy, PolicyChange, PolicySet};
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 use crate::timestamp::Timestamp;
 
 /// Every spelling of a reason to keep a cluster, in the order of the rules.
@@ -91,6 +91,9 @@ pub struct Case {
     pub line: usize,
     /// The workspace of the cluster, by its name in the policy.
     pub workspace: Option<String>,
+    /// Whether the machines there can be found; without a `resource_id` a sweep
+    /// hears nothing of them, whatever the case says.
+    pub has_metrics: bool,
     pub now: Timestamp,
     /// Every signal is known or unknown: a case has an answer to every question.
     pub signals: Signals,
@@ -135,8 +138,16 @@ pub fn check(case: &Case, policies: &PolicySet) -> Verdict {
     let workspace = case.workspace.as_deref().unwrap_or_default();
     let effective = policies.for_workspace(workspace).of(&case.signals.cluster);
     let policy = &effective.policy;
-    let actual = Actual::of(&decide(&case.signals, policy, case.now), policy);
-    let asked_in_vain = |question: &&Question| !question.is_allowed(policy);
+    let mut signals = case.signals.clone();
+    if !case.has_metrics {
+        let nothing = || Signal::unknown("the policy gives no resource_id for this workspace");
+        (signals.driver_node, signals.all_nodes) = (nothing(), nothing());
+    }
+    let actual = Actual::of(&decide(&signals, policy, case.now), policy);
+    let asked_in_vain = |question: &&Question| {
+        let of_machines = matches!(question, Question::DriverNode | Question::AllNodes);
+        !question.is_allowed(policy) || (of_machines && !case.has_metrics)
+    };
     Verdict {
         differences: differences(&case.expected, &actual, case.now),
         clause: actual.clause,

@@ -17,6 +17,7 @@ fn case_of(world: &World, expected: Expected) -> Case {
         name: "a case".to_owned(),
         line: 7,
         workspace: None,
+        has_metrics: true,
         now: world.now,
         signals: world.signals.clone(),
         answered: Vec::new(),
@@ -40,6 +41,25 @@ fn quiet_for(count: u64) -> World {
     let mut world = World::idle();
     world.nodes_quiet_for(hours(count));
     world
+}
+
+#[test]
+fn machines_that_a_sweep_could_not_find_save_no_cluster_in_a_case_either() {
+    let mut world = World::idle();
+    world.policy.spark_alone_suffices = true;
+    let busy = Signal::Known(crate::signals::NodesView::Busy {
+        cores: 3.0,
+        network_bytes_per_minute: 0.0,
+    });
+    (world.signals.driver_node, world.signals.all_nodes) = (busy.clone(), busy);
+    let policies = PolicySet::plain(world.policy.clone());
+    let mut case = case_of(&world, expected(Choice::Keep));
+    case.answered = vec![Question::Spark, Question::AllNodes];
+    assert!(check(&case, &policies).holds());
+    case.has_metrics = false;
+    let verdict = check(&case, &policies);
+    assert_eq!(shown(&verdict), ["decision: \"keep\", \"terminate\""]);
+    assert_eq!(verdict.not_heard, [Question::AllNodes]);
 }
 
 #[test]

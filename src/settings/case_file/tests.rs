@@ -473,9 +473,13 @@ fn a_workspace_is_one_of_the_policy_if_that_lists_any() {
         let read_file = |_: &Path| Ok(text.clone());
         read_cases(Path::new("c"), workspaces, &read_file)
     };
-    let workspace = |name, workspaces| read_one(name, workspaces).unwrap().remove(0).workspace;
-    assert_eq!(workspace("analytics", &workspaces).unwrap(), "Analytics");
-    assert_eq!(workspace("anything", &[]).unwrap(), "anything");
+    let read = |name, workspaces| {
+        let case = read_one(name, workspaces).unwrap().remove(0);
+        (case.workspace.unwrap(), case.has_metrics)
+    };
+    let listed_one = ("Analytics".to_owned(), false);
+    assert_eq!(read("analytics", &workspaces), listed_one);
+    assert_eq!(read("anything", &[]), ("anything".to_owned(), true));
     let refused = read_one("analytic", &workspaces).unwrap_err().to_string();
     assert_eq!(
         refused,
