@@ -245,3 +245,6 @@ fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>
         clause: format!("{sent}; {seen}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

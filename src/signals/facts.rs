@@ -27,6 +27,14 @@ const WALK_OVERLAP: Duration = Duration::from_mins(5);
 
 type Asked<T> = Result<T, Why>;
 
+/// What the walks over completed runs tell of one cluster.
+pub(super) struct Completed {
+    pub(super) last_end: Signal<Option<Timestamp>>,
+    /// A run on it that stands among the completed ones and does not say so
+    /// itself, described.
+    pub(super) not_over: Option<String>,
+}
+
 /// The shared answers of one workspace.
 #[derive(Debug)]
 pub struct WorkspaceFacts {
@@ -131,20 +139,17 @@ impl WorkspaceFacts {
         }
     }
 
-    /// The latest end of a run on the cluster. `again` walks what has ended since
-    /// the first walk as well, unless that was done less than `max_age` ago.
-    pub(super) async fn last_run_end(
-        &self,
-        id: &ClusterId,
-        again: Option<Duration>,
-    ) -> Signal<Option<Timestamp>> {
+    /// What the completed runs tell of the cluster. `again` walks what has ended
+    /// since the first walk as well, unless that was done less than `max_age` ago.
+    pub(super) async fn completed(&self, id: &ClusterId, again: Option<Duration>) -> Completed {
         let clock = self.clock.as_ref();
         let from = clock.now().minus(self.longest_threshold);
         let first = self
             .completed
             .get(clock, Duration::MAX, || self.walk_completed(from))
             .await;
-        let mut latest = latest_end(&first, id);
+        let mut last_end = latest_end(&first, id);
+        let mut not_over = first.not_over_by_cluster.get(id).cloned();
         if let Some(max_age) = again {
             let walked_at = self.completed.taken_at().await.unwrap_or(from);
             let since = walked_at.minus(WALK_OVERLAP);
@@ -152,9 +157,13 @@ impl WorkspaceFacts {
                 .completed_since
                 .get(clock, max_age, || self.walk_completed(since))
                 .await;
-            latest = later(latest, latest_end(&second, id));
+            last_end = later(last_end, latest_end(&second, id));
+            not_over = not_over.or_else(|| second.not_over_by_cluster.get(id).cloned());
         }
-        latest
+        Completed {
+            last_end,
+            not_over: not_over.map(|run| run.to_string()),
+        }
     }
 
     pub(super) async fn node_types(&self) -> &Asked<NodeTypes> {

@@ -145,7 +145,12 @@ impl Gatherer {
                 reading.signals.active_run = self.facts.active_run(&id, max_age).await;
             }
             Question::CompletedRuns => {
-                reading.signals.last_run_end = self.facts.last_run_end(&id, again).await;
+                let completed = self.facts.completed(&id, again).await;
+                reading.signals.last_run_end = completed.last_end;
+                // Listed as completed, yet not over by its own words: it counts as active.
+                if let Some(run) = completed.not_over {
+                    reading.signals.active_run = Signal::Known(Some(run));
+                }
             }
             Question::Spark => self.ask_spark(reading).await,
             Question::Streaming => self.ask_streaming(reading).await,

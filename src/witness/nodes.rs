@@ -322,7 +322,7 @@ fn values(
     Ok(measured.collect())
 }
 
-/// The mean of at least `needed` values.
+/// The mean of at least `needed` values, and of one at least.
 fn mean(values: impl Iterator<Item = f64>, needed: usize) -> Option<f64> {
     let mut sum = 0.0;
     let mut count = 0_u32;
@@ -330,7 +330,7 @@ fn mean(values: impl Iterator<Item = f64>, needed: usize) -> Option<f64> {
         sum += value;
         count += 1;
     }
-    let is_enough = count > 0 && usize::try_from(count).is_ok_and(|count| count >= needed);
+    let is_enough = usize::try_from(count).is_ok_and(|count| count >= needed.max(1));
     is_enough.then(|| sum / f64::from(count))
 }
 

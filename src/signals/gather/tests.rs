@@ -9,6 +9,7 @@ use crate::policy::PolicySet;
 use crate::service::testing::{answer, service};
 use crate::signals::facts::FactsSettings;
 
+mod runs;
 mod streams;
 
 /// A gatherer of a workspace that answers nothing, with this witness alone.

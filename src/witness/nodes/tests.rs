@@ -546,6 +546,39 @@ fn several_machines_are_busy_if_one_is_and_quiet_only_if_all_are() {
     assert_unknown(&combine(vec![]), "no machine");
 }
 
+#[test]
+fn of_machines_that_work_alike_the_first_is_named() {
+    let busy = |cores: f64, network_bytes_per_minute: f64| {
+        Signal::Known(NodesView::Busy {
+            cores,
+            network_bytes_per_minute,
+        })
+    };
+    let machines = vec![busy(1.0, 7.0), busy(2.0, 1.0), busy(2.0, 9.0)];
+    assert_eq!(combine(machines), busy(2.0, 1.0));
+}
+
+#[test]
+fn machine_without_any_traffic_is_quiet() {
+    let silent = Machine::at_rest(hour()).network(0..60, Some(0.0));
+    assert_eq!(silent.judged(), quiet(0));
+}
+
+#[test]
+fn no_values_have_no_mean() {
+    for needed in [0, 1, 3] {
+        assert_eq!(mean(std::iter::empty(), needed), None);
+    }
+    assert_eq!(mean([2.0, 4.0].into_iter(), 2), Some(3.0));
+    assert_eq!(mean([2.0, 4.0].into_iter(), 3), None);
+}
+
+#[test]
+fn interval_is_spelled_as_azure_monitor_does() {
+    assert_eq!(Interval::Minute.as_str(), "PT1M");
+    assert_eq!(Interval::FiveMinutes.as_str(), "PT5M");
+}
+
 fn quiet_since(signal: &Signal<NodesView>) -> Option<Timestamp> {
     match signal {
         Signal::Known(NodesView::QuietSince(since) | NodesView::QuietThroughout(since)) => {

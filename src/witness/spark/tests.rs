@@ -578,3 +578,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn longest_id_of_an_application_is_an_id() {
+    let live = json!({"completed": false, "startTime": spark_time(at(-600))});
+    let id = "a".repeat(MAX_ID_CHARS);
+    let answer = json!([{"id": id, "attempts": [live]}]).to_string();
+    let live = live_application(&parse::<Vec<Application>>(&answer));
+    assert_eq!(live.map(|live| live.id), Ok(id));
+}
+
+#[test]
+fn epoch_of_zero_is_no_start_of_an_application() {
+    let attempt = json!({"completed": false, "startTimeEpoch": 0});
+    let answer = json!([{"id": "app-1", "attempts": [attempt]}]).to_string();
+    assert!(live_application(&parse::<Vec<Application>>(&answer)).is_err());
+}
+
+#[test]
+fn work_under_way_is_told_from_work_that_ended() {
+    let stages = |status: &str| runs_a_stage(&[stage(0, "COMPLETE"), stage(1, status)]);
+    assert!(stages("ACTIVE"));
+    for ended in ["COMPLETE", "FAILED", "SKIPPED", "PENDING"] {
+        assert!(!stages(ended), "{ended}");
+    }
+    let jobs = |status: &str| runs_a_job(&[job(0, "FAILED", at(-9), None), job(1, status, at(-9), None)]);
+    assert!(jobs("RUNNING"));
+    assert!(!jobs("SUCCEEDED"));
+    let executions = |status: &str| runs_sql(&[execution(0, "FAILED", at(-9), 5), execution(1, status, at(-9), 5)]);
+    assert!(executions("RUNNING"));
+    assert!(!executions("COMPLETED"));
+    assert!(!runs_a_job(&[]) && !runs_a_stage(&[]) && !runs_sql(&[]));
+}

@@ -122,7 +122,12 @@ proptest! {
             | KeepReason::SparkBusy { .. }
             | KeepReason::Contradictory { .. }
             | KeepReason::StreamActive => true,
-            KeepReason::NodesBusy { .. } => explanation.deciding == Some(11),
+            // An executor's load is no objection beside a quiet Spark.
+            KeepReason::NodesBusy { .. } => {
+                let driver = world.signals.driver_node.known();
+                let driver_works = matches!(driver, Some(NodesView::Busy { .. }));
+                driver_works && explanation.deciding == Some(11)
+            }
             KeepReason::Exempt { .. }
             | KeepReason::KeepUntil { .. }
             | KeepReason::RecentActivity { .. }

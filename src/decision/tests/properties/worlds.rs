@@ -39,7 +39,7 @@ impl Mix {
 }
 
 /// Worlds that differ from the idle one in a few values.
-pub(super) fn nearly_idle() -> BoxedStrategy<World> {
+pub(crate) fn nearly_idle() -> BoxedStrategy<World> {
     world(NEAR, Just(NOW).boxed())
         .prop_map(|mut world| {
             make_nodes_agree(&mut world.signals);

@@ -312,6 +312,15 @@ fn a_call_that_failed_is_unknown_with_its_reason() {
 }
 
 #[test]
+fn each_trace_of_an_active_query_needs_its_heading() {
+    for trace in ["<span id=\"activeQueries\"></span>", "<td>RUNNING</td>"] {
+        let html = STOPPED[0].replace("</body>", &format!("{trace}</body>"));
+        assert_ne!(html, STOPPED[0]);
+        assert_unknown(&page(&html));
+    }
+}
+
+#[test]
 fn that_there_was_never_a_query_is_believed_only_where_a_page_could_appear() {
     let by = |shows_streams| never_any(&Ok(Environment { shows_streams }));
     assert_eq!(by(Some(true)), Signal::Known(StreamingView::NeverAny));
