@@ -116,7 +116,7 @@ pub struct Difference {
 pub struct Verdict {
     /// Empty when the case holds.
     pub differences: Vec<Difference>,
-    /// Why the cluster is kept or terminated, one clause, escaped.
+    /// Why the cluster is kept or terminated: the reason's word and one clause, escaped.
     pub clause: String,
     /// What the case says of a witness that the policy does not ask.
     pub not_heard: Vec<Question>,
@@ -181,7 +181,7 @@ impl Actual {
                     Earliest::Never(_) => Due::Never,
                 },
                 threshold: threshold_of(reason),
-                clause: reason.clause(),
+                clause: format!("{}: {}", reason.as_str(), reason.clause()),
             },
             Decision::Terminate(proof) => Self {
                 choice: Choice::Terminate,
@@ -189,7 +189,8 @@ impl Actual {
                 due: Due::Now,
                 threshold: Some(proof.threshold()),
                 clause: format!(
-                    "no sign of life since {}; {}, for more than {}",
+                    "{}: no sign of life since {}; {}, for more than {}",
+                    proof.evidence().as_str(),
                     proof.last_sign(),
                     proof.evidence().clause(),
                     Span(proof.threshold())

@@ -108,7 +108,7 @@ fn every_key_that_comes_out_otherwise_is_a_difference() {
     );
     assert_eq!(
         verdict.clause,
-        "no sign of life since 2026-11-18T08:00:00Z; Spark and nodes say quiet, for more than 2h"
+        "both_witnesses: no sign of life since 2026-11-18T08:00:00Z; Spark and nodes say quiet, for more than 2h"
     );
 }
 
@@ -198,7 +198,7 @@ fn a_case_that_holds_is_one_line_and_one_that_fails_says_why() {
     failing.name = "line\nbreak".to_owned();
     assert_eq!(
         text::case("f.toml", &failing, &verdict(&failing)),
-        "FAILED  line\\nbreak (f.toml, line 7)\n        - decision = \"terminate\"\n        + decision = \"keep\"\n        because quiet since 2026-11-22T11:00:00Z; Spark and nodes say quiet, so it is terminated after 2h\n"
+        "FAILED  line\\nbreak (f.toml, line 7)\n        - decision = \"terminate\"\n        + decision = \"keep\"\n        because quiet_too_short: quiet since 2026-11-22T11:00:00Z; Spark and nodes say quiet, so it is terminated after 2h\n"
     );
     assert_eq!(
         text::summary(1, 0, "p.toml"),

@@ -183,7 +183,7 @@ impl Gatherer {
             self.ask_commands(reading).await;
         }
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
-            reading.signals.streaming = Signal::unknown("there is no Spark application to ask");
+            reading.signals.streaming = Signal::unknown("Spark told of no application to ask");
             return;
         };
         if reading.stream_lives {
@@ -203,7 +203,7 @@ impl Gatherer {
 
     async fn ask_commands(&self, reading: &mut Reading) {
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
-            reading.signals.command = Signal::unknown("there is no Spark application to ask");
+            reading.signals.command = Signal::unknown("Spark told of no application to ask");
             return;
         };
         let id = &reading.signals.cluster.id;

@@ -151,7 +151,7 @@ fn sources_and_states_are_spelled_as_databricks_does() {
     assert_eq!(source("UI"), ClusterSource::Ui);
     assert_eq!(source("API"), ClusterSource::Api);
     assert_eq!(source("absent"), ClusterSource::Absent);
-    assert_eq!(source("ui"), ClusterSource::Other("ui".to_owned()));
+    assert_eq!(source("JOB_2"), ClusterSource::Other("JOB_2".to_owned()));
     for text in ["RUNNING", "PENDING", "TERMINATED", "HIBERNATED"] {
         let state = case(&format!("cluster.state = \"{text}\""))
             .signals
@@ -319,6 +319,28 @@ fn a_case_has_its_own_now_or_the_one_of_its_file() {
     assert_eq!(now, [NOW, "2027-02-28T23:00:00Z"]);
     let lines: Vec<usize> = cases.iter().map(|case| case.line).collect();
     assert_eq!(lines, [2, 5]);
+}
+
+#[test]
+fn a_word_that_databricks_spells_in_capitals_is_refused_in_others() {
+    let text = r#"[[case]]
+name = "a"
+cluster.state = "Running"
+cluster.source = "ui"
+cluster.tags = { team = 3 }
+expect.decision = "keep"
+"#;
+    let refused = read(text).unwrap_err();
+    assert_eq!(
+        refused,
+        [
+            "cases.toml, line 3: `state` is \"Running\"; Databricks spells it \"RUNNING\"",
+            "cases.toml, line 4: `source` is \"ui\"; Databricks spells it \"UI\"",
+            "cases.toml, line 5: `tags` holds `team`, which has the type integer; write a text in quotes",
+        ]
+    );
+    let unheard_of = text.replace("Running", "NAPPING").replace("ui", "absent");
+    assert!(read(&unheard_of.replace("= 3", "= \"x\"")).is_ok());
 }
 
 #[test]
