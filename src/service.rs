@@ -7,6 +7,7 @@
 
 mod error;
 mod lane;
+mod skew;
 mod wire;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Method, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -22,11 +23,13 @@ use url::Url;
 
 use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
+use crate::timestamp::Timestamp;
 use crate::transport::{Network, TransportError, TransportErrorKind, one_line};
 use wire::{Wanted, accept, describe, request, target, without_token};
 
 pub use error::{CallError, CallErrorCause, StatusError};
 pub use lane::{Lane, Meter};
+pub use skew::ClockSkew;
 
 pub use crate::meter::Stage;
 
@@ -273,6 +276,7 @@ impl Service {
             });
         }
         *attempts += 1;
+        let sent_at = self.network.clock.now();
         let patience = self.network.limits.request_timeout;
         let answer = tokio::time::timeout(patience, self.network.transport.send(request))
             .await
@@ -284,6 +288,9 @@ impl Service {
         log(ask, url, *attempts, elapsed, &answer);
         match answer {
             Ok(answer) => {
+                if self.audience == Audience::Databricks && !ask.from_users {
+                    self.compare_clocks(sent_at, answer.headers());
+                }
                 let retry_after = self.retry_after(answer.headers());
                 accept(answer, wanted, token).map_err(|cause| Failure { cause, retry_after })
             }
@@ -291,6 +298,18 @@ impl Service {
                 cause: CallErrorCause::Transport(why),
                 retry_after: None,
             }),
+        }
+    }
+
+    /// Notes where the workspace's clock differs from ours; an answer without a
+    /// date shows nothing.
+    fn compare_clocks(&self, sent_at: Timestamp, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let skew = date
+            .and_then(Timestamp::parse_http)
+            .and_then(|dated| ClockSkew::of(sent_at, self.network.clock.now(), dated));
+        if let Some(skew) = skew {
+            self.lane.note_skew(skew);
         }
     }
 

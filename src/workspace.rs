@@ -237,16 +237,18 @@ impl Visit<'_> {
         let allowance = self.rules.allowances.of(mode);
         let mut plan = Plan::new(proofs.collect(), mode, caps, allowance);
         let mut outcomes: HashMap<ClusterId, Outcome> = HashMap::new();
-        while let Some(proof) = plan.next_candidate() {
+        let skewed = self.bar_of_the_clock();
+        while skewed.is_none()
+            && let Some(proof) = plan.next_candidate()
+        {
             let id = proof.cluster().clone();
             outcomes.insert(id, Outcome::WouldTerminate(proof));
         }
-        let (in_time, failures) = self.terminate(&mut plan, judged, &mut outcomes).await;
+        let (stopped, failures) = self.terminate(&mut plan, judged, &mut outcomes).await;
         self.failures.extend(failures);
-        let (unused, waiting) = if in_time {
-            plan.finish()
-        } else {
-            plan.finish_at_deadline()
+        let (unused, waiting) = match stopped.or(skewed) {
+            None => plan.finish(),
+            Some(why) => plan.finish_early(why),
         };
         allowance.give_back(unused);
         for (proof, why) in waiting {
@@ -266,13 +268,13 @@ impl Visit<'_> {
     }
 
     /// Uses the plan's permits one after the other; readings back go side by
-    /// side. Whether there was time for all, and which of them failed.
+    /// side. Why that stopped early, if it did, and which of them failed.
     async fn terminate(
         &self,
         plan: &mut Plan,
         judged: &[(Judged, Option<Proof>)],
         outcomes: &mut HashMap<ClusterId, Outcome>,
-    ) -> (bool, Vec<Failure>) {
+    ) -> (Option<Deferral>, Vec<Failure>) {
         let clusters: HashMap<&ClusterId, &Cluster> = judged
             .iter()
             .map(|(one, _)| (&one.signals.cluster.id, &one.signals.cluster))
@@ -281,14 +283,14 @@ impl Visit<'_> {
             databricks: &self.clients.databricks,
             gatherer: &self.gatherer,
             limits: self.rules.action,
-            deadline: self.clients.lane.deadline(),
+            lane: &self.clients.lane,
         };
         let mut sent = Vec::new();
-        let mut in_time = true;
+        let mut stopped = None;
         while let Some(permit) = plan.next_permit() {
             let id = permit.proof().cluster().clone();
-            if self.time_is_up_within(self.rules.action.read_back_for) {
-                in_time = false;
+            stopped = self.bar(self.rules.action.read_back_for);
+            if stopped.is_some() {
                 plan.put_back(permit);
                 break;
             }
@@ -298,13 +300,13 @@ impl Visit<'_> {
             };
             match action.carry_out(permit, cluster).await {
                 Ok(one) => sent.push((id, one)),
-                // What changed is that nothing answered any more.
-                Err((permit, _)) if self.time_is_up() => {
-                    in_time = false;
-                    plan.put_back(permit);
-                    break;
-                }
                 Err((permit, changed)) => {
+                    stopped = self.bar(Duration::ZERO);
+                    if stopped.is_some() {
+                        // What changed is that nothing answered any more, or the clock.
+                        plan.put_back(permit);
+                        break;
+                    }
                     plan.pass_on(permit);
                     outcomes.insert(id, Outcome::Changed(changed));
                 }
@@ -322,7 +324,19 @@ impl Visit<'_> {
             }
             outcomes.insert(id, outcome);
         }
-        (in_time, failures)
+        (stopped, failures)
+    }
+
+    /// Why nothing may be terminated any more that takes this long to read back.
+    fn bar(&self, read_back_for: Duration) -> Option<Deferral> {
+        let is_up = self.time_is_up_within(read_back_for);
+        self.bar_of_the_clock()
+            .or(is_up.then_some(Deferral::Deadline))
+    }
+
+    fn bar_of_the_clock(&self) -> Option<Deferral> {
+        let skew = self.clients.lane.clock_skew();
+        skew.map(|_| Deferral::ClockSkew)
     }
 
     fn time_is_up(&self) -> bool {
@@ -363,6 +377,9 @@ impl Visit<'_> {
                 Count(not_reached, "cluster")
             );
             self.fail(FailureKind::Deadline, None, sentence);
+        }
+        if let Some(skew) = self.clients.lane.clock_skew() {
+            self.fail(FailureKind::Workspace, None, skew.to_string());
         }
         WorkspaceReport {
             name: self.workspace.name.clone(),

@@ -12,6 +12,8 @@ mod support;
 
 #[path = "sweep/caps.rs"]
 mod caps;
+#[path = "sweep/clock.rs"]
+mod clock;
 #[path = "sweep/commands.rs"]
 mod commands;
 #[path = "sweep/credentials.rs"]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::skew::ClockSkew;
 use crate::meter::{Stage, StageCounts};
 use crate::transport::NetworkLimits;
 
@@ -20,6 +21,7 @@ pub struct Lane {
     rate: RateLimiter,
     deadline: Instant,
     meter: Meter,
+    skew: Mutex<Option<ClockSkew>>,
 }
 
 impl Lane {
@@ -34,6 +36,7 @@ impl Lane {
             rate: RateLimiter::new(limits.requests_per_second, limits.burst),
             deadline,
             meter: Meter::default(),
+            skew: Mutex::default(),
         }
     }
 
@@ -47,6 +50,19 @@ impl Lane {
     #[must_use]
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// How far our clock is from the workspace's, by the answers so far; `None` where
+    /// it is close enough or no answer has shown it.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a difference, the widest one for good.
+    pub(super) fn note_skew(&self, skew: ClockSkew) {
+        let mut known = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(skew.or_wider(*known));
     }
 
     /// Waits until a request may go. Dropping the permit makes room for the next.
