@@ -5,6 +5,7 @@
 //! their token; what an answer means is the typed clients' business. A token
 //! never appears in an error, not even where the other side repeats it.
 
+mod attempt;
 mod error;
 mod lane;
 mod skew;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
@@ -24,7 +25,7 @@ use url::Url;
 use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
 use crate::timestamp::Timestamp;
-use crate::transport::{Network, TransportError, TransportErrorKind, one_line};
+use crate::transport::{Network, TransportError, one_line};
 use wire::{Wanted, accept, describe, request, target, without_token};
 
 pub use error::{CallError, CallErrorCause, StatusError};
@@ -231,11 +232,19 @@ impl Service {
                 fastrand::f64(),
             );
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => self.pause(wait).await,
                 None => return Err(failure.cause),
             }
             earlier = Some(failure.cause);
         }
+    }
+
+    /// Waits before another attempt, and makes room for other workspaces if that is long.
+    async fn pause(&self, wait: Duration) {
+        if wait > attempt::slow_after(&self.network) {
+            self.lane.leave_place();
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// Whether a refused token is worth another, of which `renewed` were had for
@@ -267,7 +276,7 @@ impl Service {
         })?;
         let _turn = self.lane.enter().await;
         // `acquire` fails only on a closed semaphore, and nothing closes it.
-        let _overall = self.network.overall().acquire().await.ok();
+        let place = self.network.overall().acquire().await.ok();
         let started = Instant::now();
         if ask.until.is_some_and(|until| started >= until) {
             return Err(Failure {
@@ -278,14 +287,15 @@ impl Service {
         *attempts += 1;
         let sent_at = self.network.clock.now();
         let patience = self.network.limits.request_timeout;
-        let answer = tokio::time::timeout(patience, self.network.transport.send(request))
+        let sending = tokio::time::timeout(patience, self.network.transport.send(request));
+        let answer = attempt::patiently(&self.network, &self.lane, place, sending)
             .await
             .unwrap_or_else(|_| Err(TransportError::timeout(patience)));
         let elapsed = started.elapsed();
-        if !was_refused(&answer) {
+        if !attempt::was_refused(&answer) {
             self.lane.meter().add(ask.stage, elapsed);
         }
-        log(ask, url, *attempts, elapsed, &answer);
+        attempt::log(ask, url, *attempts, elapsed, &answer);
         match answer {
             Ok(answer) => {
                 if self.audience == Audience::Databricks && !ask.from_users {
@@ -319,39 +329,9 @@ impl Service {
     }
 }
 
-fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
-    answer
-        .as_ref()
-        .is_err_and(|why| why.kind == TransportErrorKind::Refused)
-}
-
 /// More digits than milliseconds would only be noise in an error.
 fn whole_millis(elapsed: Duration) -> Duration {
     Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn log(
-    ask: &Ask<'_>,
-    url: &Url,
-    attempt: u32,
-    elapsed: Duration,
-    answer: &Result<Response<Bytes>, TransportError>,
-) {
-    let outcome = match answer {
-        Ok(answer) => answer.status().as_str().to_owned(),
-        Err(why) => why.kind.as_str().to_owned(),
-    };
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(
-        verb = ask.verb,
-        host = url.host_str().unwrap_or_default(),
-        path = url.path(),
-        status = outcome,
-        attempt,
-        elapsed_ms,
-        "Called {}",
-        url.host_str().unwrap_or_default()
-    );
 }
 
 /// Whether the answer means that another token could help. Databricks answers a

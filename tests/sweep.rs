@@ -20,6 +20,8 @@ mod commands;
 mod credentials;
 #[path = "sweep/failures.rs"]
 mod failures;
+#[path = "sweep/fairness.rs"]
+mod fairness;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "sweep/kept.rs"]

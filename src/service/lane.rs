@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::skew::ClockSkew;
@@ -22,6 +22,7 @@ pub struct Lane {
     deadline: Instant,
     meter: Meter,
     skew: Mutex<Option<ClockSkew>>,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Lane {
@@ -37,6 +38,7 @@ impl Lane {
             deadline,
             meter: Meter::default(),
             skew: Mutex::default(),
+            place: Mutex::default(),
         }
     }
 
@@ -63,6 +65,22 @@ impl Lane {
     pub(super) fn note_skew(&self, skew: ClockSkew) {
         let mut known = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some(skew.or_wider(*known));
+    }
+
+    /// Takes a place among the workspaces that are visited at the same time. It is free
+    /// again when the lane is dropped or the workspace is too slow to keep it.
+    pub fn take_place(&self, place: OwnedSemaphorePermit) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    }
+
+    /// Makes room for another workspace. The visit goes on, within the bounds on requests.
+    pub(super) fn leave_place(&self) {
+        let place = self
+            .place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(place);
     }
 
     /// Waits until a request may go. Dropping the permit makes room for the next.

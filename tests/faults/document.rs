@@ -14,9 +14,9 @@ const HEAD: &str = "\
 
 `tests/faults.rs` makes this page: it sends the real binary into a pretend cloud in which one endpoint is out of order in one
 way for the whole sweep, and writes down what it says. In every cell the sweep ends within its deadline and its attempts, nothing
-that works is terminated, a workspace beside the struck one is swept as ever, and no credential goes to another host. Each cell
-has two clusters, one idle and one whose work can be seen through the struck endpoint alone where that is possible; the second
-column tells what became of the idle one. `failure` makes the sweep fail, `unknown` keeps the cluster. `…` stands for a duration,
+that works is terminated, and no credential goes to another host; where the endpoint belongs to one workspace, another beside it
+is swept as ever. Each cell has two clusters, one idle and one that works, seen through the struck endpoint alone where the
+decision requires its answer, and one witness. The second column tells what became of the idle one. `failure` makes the sweep fail, `unknown` keeps the cluster. `…` stands for a duration,
 `<status>` for the status that was answered.
 ";
 

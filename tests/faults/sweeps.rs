@@ -94,6 +94,7 @@ impl Job {
             .collect();
         let closing = lines.pop().unwrap_or_else(|| panic!("{}", label()));
         assert_eq!(lines.len(), struck.len() + others.len(), "{}", label());
+        assert_within_bounds(&lines, &closing, &label);
         self.assert_safe(&scene, struck.iter().chain(&others), &label);
         if endpoint.reach != Reach::Sweep {
             assert_undisturbed(&scene, report_of(&lines, OTHER), &label);
@@ -214,6 +215,23 @@ fn sweep(scene: &Scene) -> Said {
 fn report_of<'l>(lines: &'l [Value], workspace: &str) -> &'l Value {
     let found = lines.iter().find(|line| line["workspace"] == workspace);
     found.unwrap()
+}
+
+/// That the sweep ended by itself, and no request was repeated beyond its attempts.
+fn assert_within_bounds(lines: &[Value], closing: &Value, label: &dyn Fn() -> String) {
+    let elapsed = closing["elapsed_ms"].as_u64().unwrap();
+    assert!(u128::from(elapsed) < DEADLINE.as_millis(), "{}", label());
+    for line in lines.iter().chain([closing]) {
+        let text = line.to_string();
+        assert!(!text.contains("deadline passed"), "{}", label());
+        for (at, _) in text.match_indices(" attempt(s)") {
+            let count = text[..at]
+                .rsplit(|next: char| !next.is_ascii_digit())
+                .next();
+            let count: usize = count.unwrap().parse().unwrap();
+            assert!(count <= ATTEMPTS, "{}", label());
+        }
+    }
 }
 
 /// That the workspace beside the struck ones was swept as if nothing were wrong.
