@@ -236,3 +236,6 @@ fn unconfirmed(answer: &Result<(), CallError>, seen: &Result<Cluster, CallError>
         clause: format!("{sent}; {seen}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,8 @@ pub struct Cluster {
     pub state: ClusterState,
     pub source: ClusterSource,
     pub spark_context_id: Option<SparkContextId>,
-    /// `spark_version`, such as `15.4.x-scala2.12` or `15.4.x-gpu-ml-scala2.12`.
+    /// The runtime, such as `15.4.x-scala2.12` or `15.4.x-gpu-ml-scala2.12`:
+    /// `effective_spark_version`, or `spark_version` where the answer has none.
     pub spark_version: Option<String>,
     /// `custom_tags` and `default_tags` together, custom ones last so that both stay visible.
     pub tags: Vec<(String, String)>,

@@ -39,7 +39,7 @@ pub use explain::{Due, Explanation, Missing, Shorter, Step, Verdict, explain};
 pub use lookback::longest_wait;
 pub use proof::{Changed, Evidence, Proof, Quiet};
 pub(crate) use reason::load_clause;
-pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, Weakness};
+pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, StreamTrace, Weakness};
 pub use rules::{RULES, Rule, speaks_of_protection};
 
 use crate::policy::Policy;

@@ -7,6 +7,8 @@
 mod aged;
 pub mod facts;
 pub mod gather;
+pub mod machine_facts;
+mod machines;
 
 use std::fmt;
 
@@ -74,12 +76,15 @@ pub struct SparkView {
     /// The latest end of a job or SQL execution, or the latest submission of one
     /// without an end; `None` when nothing has run since the application started.
     pub last_completion: Option<Timestamp>,
-    /// Whether a Spark job has run since the application started (as far as the
-    /// retained jobs tell).
+    /// Whether a Spark job has run since the application started.
     pub ran_a_job: bool,
     /// The latest batch of a structured stream among the retained jobs and SQL
     /// executions (submission or end, whichever is later).
     pub last_stream_batch: Option<Timestamp>,
+    /// Spark forgets the work that ended first: until when work that it lists no
+    /// more, batches of a stream among it, can have run. `None` when it lists all
+    /// since the application started.
+    pub forgotten_until: Option<Timestamp>,
 }
 
 /// What keeps Spark busy: the first that applies of job, stage, SQL execution.

@@ -16,16 +16,18 @@ use url::Url;
 use crate::cluster::ClusterId;
 use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 use crate::signals::Why;
+use crate::transport::TransportErrorKind;
 use crate::witness::spark::{
-    Application, LiveApplication, SparkAnswers, StreamingPage, Thread, UiAddress, has_running_job,
-    live_application,
+    Application, Environment, LiveApplication, SQL_PAGE, SparkAnswers, SqlExecution, SqlListing,
+    StreamingPage, Thread, UiAddress, live_application, runs_a_job, runs_a_stage, runs_sql,
 };
 
 /// The port of the Spark UI on a Databricks driver, unless `spark.ui.port` moves it.
 pub const SPARK_UI_PORT: u16 = 40001;
 
-/// Bytes of an answer. A thousand retained jobs are about 1 MiB, their descriptions are the users'.
-const BODY_CAP: usize = 4 * 1024 * 1024;
+/// Bytes of an answer. The jobs are the longest, for they come all at once: a
+/// thousand are half a megabyte, and their descriptions are the users' texts.
+const BODY_CAP: usize = 8 * 1024 * 1024;
 
 /// Longest id of a cluster that is taken into a path.
 const MAX_CLUSTER_ID: usize = 64;
@@ -71,9 +73,11 @@ impl SparkDriver {
         }
     }
 
-    /// Asks for the application and its work: jobs, active stages, SQL
-    /// executions. It stops at the first call that fails, which the answers then
-    /// say, and at a running job, after which nothing could make Spark quiet.
+    /// Asks for the application and its work, the short answers first: running
+    /// jobs, active stages, SQL executions, and only where none of them shows work
+    /// all jobs, in one answer that Spark cannot shorten. It stops at work, after
+    /// which nothing could make Spark quiet, and at the first call that fails,
+    /// which the answers then say.
     ///
     /// All but the first call name the application, so a driver that restarts in
     /// between answers 404 and not a mixture.
@@ -95,27 +99,49 @@ impl SparkDriver {
 
     async fn look_into(&self, cluster: &ClusterId, answers: &mut SparkAnswers) -> Result<(), Why> {
         let id = answers.application.id.clone();
-        let id = id.as_str();
-        let jobs = ["applications", id, "jobs"];
-        answers.jobs = self.get("list Spark jobs", cluster, &jobs, &[]).await?;
-        if has_running_job(&answers.jobs) {
+        let jobs = ["applications", &id, "jobs"];
+        let running = [("status", "running")];
+        let verb = "list running Spark jobs";
+        answers.jobs = self.get(verb, cluster, &jobs, &running).await?;
+        if runs_a_job(&answers.jobs) {
             return Ok(());
         }
-        let stages = ["applications", id, "stages"];
+        let stages = ["applications", &id, "stages"];
         let active = [("status", "active")];
-        answers.stages = self
-            .get("list Spark stages", cluster, &stages, &active)
-            .await?;
-        // Without a length Spark answers the 20 oldest executions only.
-        let sql = ["applications", id, "sql"];
-        let all = [
-            ("details", "false"),
-            ("planDescription", "false"),
-            ("offset", "0"),
-            ("length", "100000"),
-        ];
-        answers.sql = self.get("list SQL executions", cluster, &sql, &all).await?;
+        let verb = "list Spark stages";
+        answers.stages = self.get(verb, cluster, &stages, &active).await?;
+        if runs_a_stage(&answers.stages) {
+            return Ok(());
+        }
+        answers.sql = self.sql(cluster, &id).await?;
+        if runs_sql(&answers.sql) {
+            return Ok(());
+        }
+        answers.jobs = self.get("list Spark jobs", cluster, &jobs, &[]).await?;
         Ok(())
+    }
+
+    /// All SQL executions, or as many pages as show one that runs. Without a length
+    /// Spark 3 answers the 20 oldest only.
+    async fn sql(&self, cluster: &ClusterId, id: &str) -> Result<Vec<SqlExecution>, Why> {
+        let path = ["applications", id, "sql"];
+        let length = SQL_PAGE.to_string();
+        let mut listing = SqlListing::default();
+        loop {
+            let offset = listing.next_offset().to_string();
+            let query = [
+                ("details", "false"),
+                ("planDescription", "false"),
+                ("offset", offset.as_str()),
+                ("length", length.as_str()),
+            ];
+            let page = self
+                .get("list SQL executions", cluster, &path, &query)
+                .await?;
+            if !listing.add(page)? {
+                return Ok(listing.into_rows());
+            }
+        }
     }
 
     /// Asks for the streaming page, and then whether the application is still
@@ -143,6 +169,20 @@ impl SparkDriver {
                 None => Err(explain(&error)),
             },
         }
+    }
+
+    /// Asks for the application's settings, as far as they are read.
+    ///
+    /// # Errors
+    /// They could not be read.
+    pub async fn environment(
+        &self,
+        cluster: &ClusterId,
+        application: &LiveApplication,
+    ) -> Result<Environment, Why> {
+        let path = ["applications", &application.id, "environment"];
+        self.get("read the Spark environment", cluster, &path, &[])
+            .await
     }
 
     /// Asks for the driver's threads.
@@ -251,6 +291,9 @@ fn explain(error: &CallError) -> Why {
         | CallErrorCause::Shape(_) => {
             let cause = &error.cause;
             format!("the driver proxy's answer is not understood ({cause}) to: {verb}")
+        }
+        CallErrorCause::Transport(failed) if failed.kind == TransportErrorKind::BodyTooLarge => {
+            format!("the driver proxy's answer is too long ({failed}) to: {verb}")
         }
         CallErrorCause::Transport(_)
         | CallErrorCause::Token(_)

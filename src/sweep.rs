@@ -18,12 +18,13 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::action::ActionLimits;
-use crate::azure_monitor::AzureMonitor;
+use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
 use crate::policy::{Mode, PolicySet};
+use crate::report::machines::Machines;
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
@@ -161,6 +162,7 @@ impl Sweep {
         tell: &mut (dyn FnMut(WorkspaceReport) + Send),
     ) {
         let rules = self.rules();
+        let throttles = Throttles::default();
         let parallel = self.limits.parallel_workspaces;
         let places = Arc::new(Semaphore::new(parallel.clamp(1, Semaphore::MAX_PERMITS)));
         let owned: Vec<Workspace> = workspaces.to_vec();
@@ -172,7 +174,7 @@ impl Sweep {
             async move { (number, workspace, places.acquire_owned().await.ok()) }
         });
         let visits = begun.map(|(number, workspace, place)| {
-            let clients = self.clients(&workspace, tokens, deadline);
+            let clients = self.clients(&workspace, tokens, &throttles, deadline);
             if let Some(place) = place {
                 clients.lane.take_place(place);
             }
@@ -221,6 +223,7 @@ impl Sweep {
         &self,
         workspace: &Workspace,
         tokens: &Arc<Recording>,
+        throttles: &Throttles,
         deadline: Instant,
     ) -> Clients {
         let lane = Arc::new(Lane::new(&self.network.limits, deadline));
@@ -236,7 +239,7 @@ impl Sweep {
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
             .filter(|_| self.policy.base.nodes_witness)
-            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
+            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm), throttles.clone()));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
             spark,
@@ -312,6 +315,7 @@ fn unseen(workspace: &Workspace, note: Option<String>, failures: Vec<Failure>) -
         lines: Vec::new(),
         failures,
         notes: note.into_iter().collect(),
+        machines: Machines::default(),
         stages: StageCounts::default(),
         elapsed: Duration::ZERO,
     }

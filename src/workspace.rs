@@ -18,19 +18,21 @@ use crate::action::{Action, ActionLimits};
 use crate::azure_monitor::AzureMonitor;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterId};
-use crate::databricks::access::AccessProblem;
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
 use crate::human::Count;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, PolicySet, WorkspacePolicy};
+use crate::report::machines::Machines;
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
-use crate::service::{CallError, CallErrorCause, Lane};
+use crate::service::Lane;
 use crate::signals::Signals;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::{Gatherer, LookKind};
 use crate::spark::SparkDriver;
+
+pub(crate) use lines::not_answered;
 
 /// One workspace that the policy names.
 #[derive(Debug, Clone)]
@@ -133,24 +135,6 @@ pub(crate) fn gatherer(workspace: &Workspace, clients: &Clients, rules: &SweepRu
     }
 }
 
-/// What a first question that a workspace did not answer means.
-pub(crate) fn not_answered(error: &CallError) -> (FailureKind, String) {
-    match &error.cause {
-        CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
-        CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
-        CallErrorCause::Status(_)
-        | CallErrorCause::Transport(_)
-        | CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::TooLate
-        | CallErrorCause::Shape(_) => {
-            let problem = AccessProblem::of(error);
-            let sentence = format!("{}: {problem} ({error})", problem.as_str());
-            (FailureKind::Workspace, sentence)
-        }
-    }
-}
-
 impl Visit<'_> {
     /// The list could not be read at all.
     fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
@@ -191,13 +175,18 @@ impl Visit<'_> {
         self.failures.extend(self.gatherer.facts.take_failures());
         let missing_right = self.gatherer.facts.missing_right();
         let looked_at: Vec<&Judged> = judged.iter().map(|(one, _)| one).collect();
-        let notes = lines::notes(&looked_at, missing_right.as_ref(), &policy);
+        let mut notes = lines::notes(&looked_at, missing_right.as_ref(), &policy);
+        let seen = self.gatherer.facts.machines.take_seen();
+        notes.extend(lines::notes_on_machines(&seen));
+        let machines = lines::machines(&looked_at, &seen);
         let judged = judged.into_iter();
         let mut all: Vec<_> = judged
             .map(|(one, _)| lines::of(one, &self.policies))
             .collect();
         all.extend(unparsed);
-        self.report(true, all, notes)
+        let mut report = self.report(true, all, notes);
+        report.machines = machines;
+        report
     }
 
     /// Looks at every cluster, several at a time, and gives them in the order of
@@ -389,6 +378,7 @@ impl Visit<'_> {
             lines,
             failures: self.failures,
             notes,
+            machines: Machines::default(),
             stages: StageCounts::default(),
             elapsed: Duration::ZERO,
         }

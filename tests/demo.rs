@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use simulator::{demo, estate};
 use terminate_clusters::decision::{
-    ActivitySign, Evidence, KeepReason, Quiet, RequiredSignal, Weakness,
+    ActivitySign, Evidence, KeepReason, Quiet, RequiredSignal, StreamTrace, Weakness,
 };
 use terminate_clusters::signals::{SparkWork, SparkWorkKind};
 use terminate_clusters::timestamp::Timestamp;
@@ -38,6 +38,13 @@ fn every_reason_to_keep_a_cluster_is_shown_by_a_cluster_of_the_estate() {
         .map(|(reason, ..)| *reason)
         .collect();
     assert_eq!(ours, shown);
+}
+
+fn stream_traces(at: Timestamp) -> KeepReason {
+    KeepReason::StreamTraces {
+        trace: StreamTrace::Batch,
+        at,
+    }
 }
 
 /// The variant after this one, so that a new variant does not compile until it
@@ -82,7 +89,7 @@ fn after(reason: &KeepReason) -> Option<KeepReason> {
         KeepReason::CommandRunning { .. } => KeepReason::SparkBusy { work: work() },
         KeepReason::SparkBusy { .. } => KeepReason::Contradictory { work: work() },
         KeepReason::Contradictory { .. } => KeepReason::StreamActive,
-        KeepReason::StreamActive => KeepReason::StreamTraces { last_batch: at },
+        KeepReason::StreamActive => stream_traces(at),
         KeepReason::StreamTraces { .. } => KeepReason::NodesBusy {
             cores: 0.0,
             network_bytes_per_minute: 0.0,

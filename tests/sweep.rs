@@ -28,6 +28,8 @@ mod hostile;
 mod kept;
 #[path = "sweep/names.rs"]
 mod names;
+#[path = "sweep/nodes.rs"]
+mod nodes;
 #[path = "sweep/outcomes.rs"]
 mod outcomes;
 #[path = "sweep/overrides.rs"]
@@ -38,6 +40,8 @@ mod promises;
 mod races;
 #[path = "sweep/secrecy.rs"]
 mod secrecy;
+#[path = "sweep/spark.rs"]
+mod spark;
 #[path = "sweep/swept.rs"]
 mod swept;
 #[path = "sweep/why.rs"]

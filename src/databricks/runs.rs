@@ -70,7 +70,7 @@ pub struct ActiveRun {
     /// Digits.
     pub run_id: String,
     pub name: Option<String>,
-    /// `status.state`, or the older `state.life_cycle_state`.
+    /// `status.state` and the older `state.life_cycle_state`, both where they differ.
     pub state: Option<String>,
 }
 
@@ -100,6 +100,9 @@ pub struct ActiveRuns {
 #[derive(Debug, Default)]
 pub struct CompletedRuns {
     pub latest_end_by_cluster: BTreeMap<ClusterId, Timestamp>,
+    /// The runs of that list that are not over by every word of theirs, because a
+    /// state is unknown or two disagree: they count as active.
+    pub not_over_by_cluster: BTreeMap<ClusterId, ActiveRun>,
     /// Why not every run was read, if so; what was read still holds.
     pub cut_short: Option<RunsError>,
     /// How many pages were read, the failing one included.
@@ -111,6 +114,13 @@ impl CompletedRuns {
         for (cluster, end) in run.ends() {
             let latest = self.latest_end_by_cluster.entry(cluster).or_insert(end);
             *latest = end.max(*latest);
+        }
+        if run.is_over() {
+            return;
+        }
+        for cluster in &run.clusters {
+            let active = self.not_over_by_cluster.entry(cluster.clone());
+            active.or_insert_with(|| run.label());
         }
     }
 }
@@ -131,8 +141,9 @@ enum Which {
 
 impl Databricks {
     /// Walks all active runs: QUEUED, PENDING, BLOCKED, WAITING, RUNNING,
-    /// TERMINATING. A run counts for every cluster that it names anywhere, also
-    /// for tasks of it that have ended.
+    /// TERMINATING, and whatever else comes. A run counts for every cluster that it
+    /// names anywhere, also for tasks of it that have ended, whatever it says of
+    /// its state.
     ///
     /// # Errors
     ///
@@ -144,7 +155,7 @@ impl Databricks {
         loop {
             let page = self.run_page(Which::Active, &token, &mut pages).await?;
             for raw in page.runs.iter().flatten() {
-                let run = self.whole_run(raw, &mut pages).await?;
+                let run = self.whole_run(raw, Which::Active, &mut pages).await?;
                 let label = run.label();
                 for cluster in run.clusters {
                     active
@@ -187,7 +198,7 @@ impl Databricks {
         loop {
             let page = self.run_page(which, &token, pages).await?;
             for raw in page.runs.iter().flatten() {
-                match self.whole_run(raw, pages).await {
+                match self.whole_run(raw, which, pages).await {
                     Ok(run) => completed.add(&run),
                     Err(error @ RunsError::Shape(_)) => {
                         completed.cut_short.get_or_insert(error);
@@ -229,14 +240,36 @@ impl Databricks {
     }
 
     /// The run of a list item, with the tasks that the list cut off: it shows at
-    /// most 100, says so by `has_more`, and `runs/get` pages through them all.
-    async fn whole_run(&self, raw: &RawValue, pages: &mut Pages) -> Result<Run, RunsError> {
+    /// most 100, says so by `has_more`, and `runs/get` pages through them all. An
+    /// active run that tells nothing of where it works is looked up too: a list
+    /// has no tasks if the question to expand them got lost on its way.
+    async fn whole_run(
+        &self,
+        raw: &RawValue,
+        which: Which,
+        pages: &mut Pages,
+    ) -> Result<Run, RunsError> {
         let mut run = Run::parse(raw).map_err(RunsError::Shape)?;
-        if !run.is_cut {
+        let must_tell_where = matches!(which, Which::Active);
+        if !run.is_cut && (run.tells_where || !must_tell_where) {
             return Ok(run);
         }
-        let shown = run.tasks;
-        let mut fetched = 0;
+        let fetched = self.fetch_rest(&mut run, pages).await?;
+        // One page without more tasks than the list showed is not the rest.
+        if run.is_cut && fetched.pages == 1 && fetched.tasks <= run.tasks {
+            let why = format!("run {} is cut and its rest does not come", run.id);
+            return Err(RunsError::Shape(why));
+        }
+        if must_tell_where && !run.tells_where {
+            let why = format!("run {} does not tell where it works", run.id);
+            return Err(RunsError::Shape(why));
+        }
+        Ok(run)
+    }
+
+    /// Reads all pages of one run into it.
+    async fn fetch_rest(&self, run: &mut Run, pages: &mut Pages) -> Result<Fetched, RunsError> {
+        let mut fetched = Fetched::default();
         let mut tokens = Pages::new(usize::MAX);
         let mut token: Option<String> = None;
         loop {
@@ -255,20 +288,23 @@ impl Databricks {
                     run.id, part.id
                 )));
             }
-            fetched += part.tasks;
+            fetched.pages += 1;
+            fetched.tasks += part.tasks;
             let next = tokens.next(part.next_page_token.clone(), None);
             run.absorb(part);
-            match next.map_err(|cut| runs_cut(&cut, pages))? {
-                Some(next) => token = Some(next),
-                // One page without more tasks than the list showed is not the rest.
-                None if token.is_none() && fetched <= shown => {
-                    let why = format!("run {} is cut and its rest does not come", run.id);
-                    return Err(RunsError::Shape(why));
-                }
-                None => return Ok(run),
+            token = next.map_err(|cut| runs_cut(&cut, pages))?;
+            if token.is_none() {
+                return Ok(fetched);
             }
         }
     }
+}
+
+/// What came of looking a run up.
+#[derive(Debug, Default)]
+struct Fetched {
+    pages: usize,
+    tasks: usize,
 }
 
 fn runs_call<'a>(

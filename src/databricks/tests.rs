@@ -10,6 +10,7 @@ use crate::transport::{MemoryTransport, RecordedRequest, TransportError};
 
 mod listing;
 mod permit;
+mod run_payloads;
 mod runs;
 
 /// A workspace that answers `respond(path, query, body)` with a status and JSON.

@@ -162,6 +162,8 @@ struct ClusterRecord {
     cluster_source: Option<String>,
     spark_context_id: Option<Box<RawValue>>,
     spark_version: Option<String>,
+    effective_spark_version: Option<String>,
+    use_ml_runtime: Option<bool>,
     default_tags: Option<Tags>,
     custom_tags: Option<Tags>,
     autotermination_minutes: Option<Integer>,
@@ -228,11 +230,18 @@ fn from_record(record: ClusterRecord) -> Result<Cluster, String> {
     }
     let Tags(mut tags) = record.default_tags.unwrap_or_default();
     tags.extend(record.custom_tags.unwrap_or_default().0);
-    // The simple form of a single node may say it without `num_workers`.
+    // The simple form of a single node may say it without `num_workers`, and where
+    // the two disagree it counts as one: Spark alone can't speak for that.
     let num_workers = match record.num_workers {
+        _ if record.is_single_node == Some(true) => Some(0),
         Some(workers) => Some(workers.unsigned("num_workers")?),
-        None => record.is_single_node.filter(|&single| single).map(|_| 0),
+        None => None,
     };
+    let spark_version = runtime(
+        filled(record.spark_version),
+        filled(record.effective_spark_version),
+        record.use_ml_runtime,
+    );
     // A clock of the platform that can't be read must not count as switched off,
     // hence an error for the whole item. Absent is the API's "off".
     let autotermination_minutes = match record.autotermination_minutes {
@@ -245,7 +254,7 @@ fn from_record(record: ClusterRecord) -> Result<Cluster, String> {
         state: state(record.state),
         source: source(record.cluster_source),
         spark_context_id: record.spark_context_id.as_deref().and_then(context_id),
-        spark_version: filled(record.spark_version),
+        spark_version,
         tags,
         autotermination_minutes,
         last_activity_time: instant(record.last_activity_time)?,
@@ -265,6 +274,26 @@ fn from_record(record: ClusterRecord) -> Result<Cluster, String> {
         uses_pool: filled(record.instance_pool_id).is_some()
             || filled(record.driver_instance_pool_id).is_some(),
     })
+}
+
+/// The runtime that the machines run. In the simple form `spark_version` names the
+/// release alone, and whether it is the one for machine learning is a member of its
+/// own (databricks-sdk-go, `service/compute/model.go`). Where one member tells of ML
+/// or GPU and the version that counts does not, it is unknown.
+fn runtime(
+    named: Option<String>,
+    effective: Option<String>,
+    use_ml: Option<bool>,
+) -> Option<String> {
+    let says = |version: &Option<String>, kind: &str| {
+        let version = version.as_deref().unwrap_or_default();
+        version.to_ascii_lowercase().contains(kind)
+    };
+    let (named_ml, named_gpu) = (says(&named, "-ml-"), says(&named, "-gpu"));
+    let runs = effective.or(named);
+    let hides_ml = (named_ml || use_ml == Some(true)) && !says(&runs, "-ml-");
+    let hides_gpu = named_gpu && !says(&runs, "-gpu");
+    runs.filter(|_| !hides_ml && !hides_gpu)
 }
 
 fn instance(record: InstanceRecord) -> Result<Instance, String> {

@@ -313,6 +313,7 @@ fn quiet_spark(started: Timestamp) -> SparkView {
         last_completion: Some(started),
         ran_a_job: true,
         last_stream_batch: None,
+        forgotten_until: None,
     }
 }
 

@@ -31,6 +31,15 @@ impl ActivitySign {
     }
 }
 
+/// What makes a stream possible that nothing else tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamTrace {
+    /// A batch that was seen.
+    Batch,
+    /// The end of what Spark has forgotten, a batch perhaps among it.
+    Forgotten,
+}
+
 /// A signal without which nothing is terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequiredSignal {
@@ -133,7 +142,8 @@ pub enum KeepReason {
     },
     StreamActive,
     StreamTraces {
-        last_batch: Timestamp,
+        trace: StreamTrace,
+        at: Timestamp,
     },
     NodesBusy {
         cores: f64,
@@ -228,9 +238,16 @@ impl KeepReason {
                 work_clause(work)
             ),
             Self::StreamActive => "a streaming query is active".to_owned(),
-            Self::StreamTraces { last_batch } => {
-                format!("a stream ran a batch at {last_batch} and nothing says that it has ended")
-            }
+            Self::StreamTraces {
+                trace: StreamTrace::Batch,
+                at,
+            } => format!("a stream ran a batch at {at} and nothing says that it has ended"),
+            Self::StreamTraces {
+                trace: StreamTrace::Forgotten,
+                at,
+            } => format!(
+                "whether a stream waits is unknown, and Spark has forgotten what ran before {at}"
+            ),
             Self::NodesBusy {
                 cores,
                 network_bytes_per_minute,
@@ -281,9 +298,7 @@ impl KeepReason {
                 Earliest::Never("while Spark is busy")
             }
             Self::StreamActive => Earliest::Never("while a stream is active"),
-            Self::StreamTraces { last_batch } => {
-                Earliest::At(last_batch.plus(policy.streaming_silence))
-            }
+            Self::StreamTraces { at, .. } => Earliest::At(at.plus(policy.streaming_silence)),
             Self::NodesBusy { .. } => Earliest::Never("while its machines are busy"),
             Self::RequiredUnknown { .. } => Earliest::Never("until that is known"),
             Self::NoWitness => Earliest::Never("until a witness answers"),

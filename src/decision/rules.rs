@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::proof::Evidence;
-use super::reason::{ActivitySign, KeepReason, RequiredSignal};
+use super::reason::{ActivitySign, KeepReason, RequiredSignal, StreamTrace};
 use super::{Look, Question};
 use crate::cluster::{ClusterSource, ClusterState};
 use crate::signals::{NodesView, SparkWorkKind, StreamingView, Why};
@@ -209,14 +209,20 @@ fn quiet_at(nodes: &NodesView, at: Timestamp) -> bool {
 }
 
 fn streaming(look: &Look<'_>) -> Reason {
-    let last_batch = look.spark()?.and_then(|spark| spark.last_stream_batch);
+    let spark = look.spark()?;
     match look.read(&look.signals.streaming, Question::Streaming)? {
         Some(StreamingView::Active) => Ok(Some(KeepReason::StreamActive)),
         Some(StreamingView::NoneActive | StreamingView::NeverAny) => Ok(None),
         None => {
-            let traces =
-                last_batch.filter(|at| look.now.since(*at) < look.policy.streaming_silence);
-            Ok(traces.map(|last_batch| KeepReason::StreamTraces { last_batch }))
+            let batch = spark.and_then(|spark| spark.last_stream_batch);
+            let forgotten = spark.and_then(|spark| spark.forgotten_until);
+            let (trace, at) = if batch >= forgotten {
+                (StreamTrace::Batch, batch)
+            } else {
+                (StreamTrace::Forgotten, forgotten)
+            };
+            let at = at.filter(|at| look.now.since(*at) < look.policy.streaming_silence);
+            Ok(at.map(|at| KeepReason::StreamTraces { trace, at }))
         }
     }
 }

@@ -64,7 +64,7 @@ mod boundaries;
 mod corners;
 mod explain;
 mod order;
-mod properties;
+pub(crate) mod properties;
 mod reasons;
 mod second_look;
 mod tables;

@@ -1,6 +1,8 @@
 //! Tests of the plan: the order, the caps, and that a permit exists only where
 //! a termination is allowed.
 
+mod sets;
+
 use proptest::prelude::*;
 
 use super::{Allowance, Caps, Deferral, Permit, Plan};

@@ -55,6 +55,7 @@ pub fn quiet_spark(started: Timestamp, since: Timestamp) -> SparkView {
         last_completion: Some(since),
         ran_a_job: true,
         last_stream_batch: None,
+        forgotten_until: None,
     }
 }
 

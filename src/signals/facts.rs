@@ -1,5 +1,5 @@
 //! What is asked once per workspace and shared by its clusters: pins, rights,
-//! job runs, machine sizes, the managed resource group.
+//! job runs, machine sizes, and (`machine_facts`) the machines.
 //!
 //! Each is read when the first cluster needs it. The second look wants runs and
 //! pins that are no older than `second_look_runs_age`; whoever comes first reads
@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::aged::Aged;
+use super::machine_facts::MachineFacts;
 use super::{Signal, Why};
-use crate::azure_monitor::{AzureMonitor, ManagedResourceGroup};
 use crate::clock::Clock;
 use crate::cluster::{ClusterId, NodeTypes};
 use crate::databricks::{ActiveRuns, CompletedRuns, Databricks, RunsError, RunsRight};
@@ -27,6 +27,14 @@ const WALK_OVERLAP: Duration = Duration::from_mins(5);
 
 type Asked<T> = Result<T, Why>;
 
+/// What the walks over completed runs tell of one cluster.
+pub(super) struct Completed {
+    pub(super) last_end: Signal<Option<Timestamp>>,
+    /// A run on it that stands among the completed ones and does not say so
+    /// itself, described.
+    pub(super) not_over: Option<String>,
+}
+
 /// The shared answers of one workspace.
 #[derive(Debug)]
 pub struct WorkspaceFacts {
@@ -34,7 +42,6 @@ pub struct WorkspaceFacts {
     pub(super) clock: Arc<dyn Clock>,
     name: String,
     sees_all_runs: bool,
-    resource_id: Option<String>,
     runs_page_cap: usize,
     longest_threshold: Duration,
     pins: Aged<Asked<BTreeSet<ClusterId>>>,
@@ -43,7 +50,8 @@ pub struct WorkspaceFacts {
     completed: Aged<CompletedRuns>,
     completed_since: Aged<CompletedRuns>,
     node_types: OnceCell<Asked<NodeTypes>>,
-    managed_group: OnceCell<Asked<ManagedResourceGroup>>,
+    /// The machines that the clusters run on.
+    pub machines: MachineFacts,
     failures: Mutex<Vec<Failure>>,
 }
 
@@ -70,7 +78,6 @@ impl WorkspaceFacts {
             clock,
             name: settings.name,
             sees_all_runs: settings.sees_all_runs,
-            resource_id: settings.resource_id,
             runs_page_cap: settings.runs_page_cap,
             longest_threshold: settings.longest_threshold,
             pins: Aged::default(),
@@ -79,7 +86,7 @@ impl WorkspaceFacts {
             completed: Aged::default(),
             completed_since: Aged::default(),
             node_types: OnceCell::new(),
-            managed_group: OnceCell::new(),
+            machines: MachineFacts::of(settings.resource_id),
             failures: Mutex::default(),
         }
     }
@@ -132,20 +139,17 @@ impl WorkspaceFacts {
         }
     }
 
-    /// The latest end of a run on the cluster. `again` walks what has ended since
-    /// the first walk as well, unless that was done less than `max_age` ago.
-    pub(super) async fn last_run_end(
-        &self,
-        id: &ClusterId,
-        again: Option<Duration>,
-    ) -> Signal<Option<Timestamp>> {
+    /// What the completed runs tell of the cluster. `again` walks what has ended
+    /// since the first walk as well, unless that was done less than `max_age` ago.
+    pub(super) async fn completed(&self, id: &ClusterId, again: Option<Duration>) -> Completed {
         let clock = self.clock.as_ref();
         let from = clock.now().minus(self.longest_threshold);
         let first = self
             .completed
             .get(clock, Duration::MAX, || self.walk_completed(from))
             .await;
-        let mut latest = latest_end(&first, id);
+        let mut last_end = latest_end(&first, id);
+        let mut not_over = first.not_over_by_cluster.get(id).cloned();
         if let Some(max_age) = again {
             let walked_at = self.completed.taken_at().await.unwrap_or(from);
             let since = walked_at.minus(WALK_OVERLAP);
@@ -153,9 +157,13 @@ impl WorkspaceFacts {
                 .completed_since
                 .get(clock, max_age, || self.walk_completed(since))
                 .await;
-            latest = later(latest, latest_end(&second, id));
+            last_end = later(last_end, latest_end(&second, id));
+            not_over = not_over.or_else(|| second.not_over_by_cluster.get(id).cloned());
         }
-        latest
+        Completed {
+            last_end,
+            not_over: not_over.map(|run| run.to_string()),
+        }
     }
 
     pub(super) async fn node_types(&self) -> &Asked<NodeTypes> {
@@ -163,22 +171,6 @@ impl WorkspaceFacts {
             .get_or_init(|| async {
                 let types = self.databricks.node_types().await;
                 types.map_err(|error| Why::new(error.to_string()))
-            })
-            .await
-    }
-
-    pub(super) async fn managed_group(
-        &self,
-        monitor: &AzureMonitor,
-    ) -> &Asked<ManagedResourceGroup> {
-        self.managed_group
-            .get_or_init(|| async {
-                let Some(resource_id) = &self.resource_id else {
-                    return Err(Why::new(
-                        "the policy gives no resource_id for this workspace, so its machines cannot be found",
-                    ));
-                };
-                monitor.managed_resource_group(resource_id).await
             })
             .await
     }

@@ -238,6 +238,9 @@ fn spark_words(view: &SparkView) -> String {
     if let Some(batch) = view.last_stream_batch {
         clause = format!("{clause}; the last batch of a stream was at {batch}");
     }
+    if let Some(until) = view.forgotten_until {
+        clause = format!("{clause}; what ended before {until} is forgotten");
+    }
     clause
 }
 
@@ -338,5 +341,19 @@ mod tests {
         world.cluster().autotermination_minutes = 90;
         let (_, clause) = clause_of("auto-termination", &world);
         assert_eq!(clause, "after 1h30m without activity");
+    }
+
+    #[test]
+    fn spark_says_how_far_back_it_remembers() {
+        let mut world = World::idle();
+        let (_, whole) = clause_of("spark", &world);
+        let until = world.now.minus(Duration::from_hours(110));
+        world.spark().last_stream_batch = Some(until);
+        world.spark().forgotten_until = Some(until);
+        let (_, cut) = clause_of("spark", &world);
+        let expected = format!(
+            "{whole}; the last batch of a stream was at {until}; what ended before {until} is forgotten"
+        );
+        assert_eq!(cut, expected);
     }
 }

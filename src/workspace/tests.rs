@@ -130,6 +130,7 @@ impl Estate {
                 r#"[{"id":"app-1","attempts":[{"startTime":"2026-11-20T08:00:00.000GMT","completed":false}]}]"#,
             ),
             "jobs" | "stages" | "sql" => ok("[]"),
+            "environment" => ok(r#"{"sparkProperties":[["spark.app.id","app-1"]]}"#),
             "threads" => ok(r#"[{"threadName":"main","stackTrace":{"elems":[]}}]"#),
             "StreamingQuery" => (302, String::new()),
             other => panic!("nobody arranged {other}"),

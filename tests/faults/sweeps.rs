@@ -5,7 +5,7 @@
 //! sweep for each kind.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use simulator::world::{Workspace, World};
@@ -18,8 +18,6 @@ use crate::support::{BINARY, Scene};
 
 /// When a sweep must have ended, by its own settings.
 const DEADLINE: Duration = Duration::from_secs(40);
-/// What a machine under load may need beyond that.
-const START: Duration = Duration::from_secs(15);
 const ATTEMPTS: usize = 2;
 /// The workspace beside those that are struck.
 const OTHER: &str = "other";
@@ -56,7 +54,6 @@ pub(crate) fn jobs() -> Vec<Job> {
 struct Said {
     stdout: String,
     stderr: String,
-    took: Duration,
 }
 
 impl Job {
@@ -86,7 +83,6 @@ impl Job {
                 endpoint.request, self.kinds, said.stdout, said.stderr
             )
         };
-        assert!(said.took < DEADLINE + START, "{:?}: {}", said.took, label());
         let mut lines: Vec<Value> = said
             .stdout
             .lines()
@@ -196,7 +192,6 @@ fn host_of(endpoint: &Endpoint) -> &'static str {
 const VAULT_HOST: &str = "tc-vault.vault.azure.net";
 
 fn sweep(scene: &Scene) -> Said {
-    let began = Instant::now();
     let output = Command::new(BINARY)
         .args(["sweep", "--json"])
         .env_clear()
@@ -208,7 +203,6 @@ fn sweep(scene: &Scene) -> Said {
     Said {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
-        took: began.elapsed(),
     }
 }
 

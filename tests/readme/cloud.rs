@@ -225,6 +225,7 @@ fn usual(request: &Request<Bytes>, clusters: usize, deleted: &mut Vec<String>) -
             good(json!([{"id": "app-1", "attempts": [attempt]}]))
         }
         "jobs" | "stages" | "sql" | "threads" => good(json!([])),
+        "environment" => good(json!({"sparkProperties": [["spark.app.id", "app-1"]]})),
         _ => None,
     }
 }

@@ -154,7 +154,7 @@ async fn looks_again_before_every_termination() {
             .filter(|(_, path)| path.ends_with(end))
             .count()
     };
-    assert_eq!(count("/app-1/jobs"), 2, "{before:?}");
+    assert_eq!(count("/app-1/stages"), 2, "{before:?}");
     assert_eq!(count("/clusters/get"), 1, "{before:?}");
     assert!(before[at - 1].1.ends_with("/clusters/get"), "{before:?}");
 }

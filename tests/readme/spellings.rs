@@ -5,7 +5,7 @@ use std::iter::successors;
 use std::time::Duration;
 
 use terminate_clusters::decision::{
-    ActivitySign, Changed, Evidence, KeepReason, Quiet, RequiredSignal, Weakness,
+    ActivitySign, Changed, Evidence, KeepReason, Quiet, RequiredSignal, StreamTrace, Weakness,
 };
 use terminate_clusters::plan::Deferral;
 use terminate_clusters::report::{FailureKind, Outcome};
@@ -77,7 +77,10 @@ fn next_reason(reason: &KeepReason) -> Option<KeepReason> {
         KeepReason::CommandRunning { .. } => KeepReason::SparkBusy { work: work() },
         KeepReason::SparkBusy { .. } => KeepReason::Contradictory { work: work() },
         KeepReason::Contradictory { .. } => KeepReason::StreamActive,
-        KeepReason::StreamActive => KeepReason::StreamTraces { last_batch: NOW },
+        KeepReason::StreamActive => KeepReason::StreamTraces {
+            trace: StreamTrace::Batch,
+            at: NOW,
+        },
         KeepReason::StreamTraces { .. } => KeepReason::NodesBusy {
             cores: 1.0,
             network_bytes_per_minute: 0.0,

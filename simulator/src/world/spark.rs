@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::clock::Moment;
+use super::upstream::Upstream;
 use crate::encode;
 
 /// The frames of a thread that every driver has, whatever it does.
@@ -35,8 +36,31 @@ pub struct Spark {
     pub threads: Vec<Vec<String>>,
     /// `spark.ui.retainedJobs`: older finished jobs are forgotten.
     pub retained_jobs: usize,
+    /// `spark.sql.ui.retainedExecutions`: older finished SQL executions are forgotten.
+    pub retained_executions: usize,
     /// How the page of streaming queries answers.
     pub streaming_page: StreamingPage,
+    /// A real Spark UI that answers instead of all of this.
+    pub upstream: Option<Upstream>,
+    /// Whether the thread of a live stream has the name that Apache Spark gives it.
+    pub stream_threads: bool,
+    /// Settings beyond the usual ones, key and value.
+    pub conf: Vec<(String, String)>,
+    /// Whether the application is told as completed.
+    pub has_ended: bool,
+    /// Further applications in the list.
+    pub other_applications: Vec<OtherApplication>,
+}
+
+/// An application beside the driver's own, of which only the list knows.
+#[derive(Clone, Debug)]
+pub struct OtherApplication {
+    /// The id.
+    pub id: String,
+    /// Its start.
+    pub started: Moment,
+    /// Whether it is told as completed.
+    pub has_ended: bool,
 }
 
 /// A Spark job with one stage.
@@ -114,7 +138,13 @@ impl Spark {
             orphan_stages: 0,
             threads: Vec::new(),
             retained_jobs: 1000,
+            retained_executions: 1000,
             streaming_page: StreamingPage::BehindProxy,
+            upstream: None,
+            stream_threads: true,
+            conf: Vec::new(),
+            has_ended: false,
+            other_applications: Vec::new(),
         }
         .thread(&IDLE_FRAMES)
     }
@@ -167,6 +197,51 @@ impl Spark {
     pub fn retained_jobs(mut self, count: usize) -> Self {
         self.retained_jobs = count;
         self
+    }
+
+    /// Sets how many finished SQL executions the UI keeps.
+    #[must_use]
+    pub fn retained_executions(mut self, count: usize) -> Self {
+        self.retained_executions = count;
+        self
+    }
+
+    /// Gives the threads of live streams names that nobody knows.
+    #[must_use]
+    pub fn without_stream_threads(mut self) -> Self {
+        self.stream_threads = false;
+        self
+    }
+
+    /// Adds a setting.
+    #[must_use]
+    pub fn conf(mut self, key: &str, value: &str) -> Self {
+        self.conf.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Tells the application as completed.
+    #[must_use]
+    pub fn ended(mut self) -> Self {
+        self.has_ended = true;
+        self
+    }
+
+    /// Adds an application that was started this long ago.
+    #[must_use]
+    pub fn other_application(mut self, id: &str, started: Duration, has_ended: bool) -> Self {
+        self.other_applications.push(OtherApplication {
+            id: id.to_owned(),
+            started: Moment::ago(started),
+            has_ended,
+        });
+        self
+    }
+
+    /// Whether there is a page of streaming queries once there has been one.
+    pub(crate) fn shows_streams(&self) -> bool {
+        let mut set = self.conf.iter();
+        !set.any(|(key, value)| key == "spark.sql.streaming.ui.enabled" && value == "false")
     }
 
     /// Sets the application's start.

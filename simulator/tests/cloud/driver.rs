@@ -353,3 +353,96 @@ async fn a_driver_is_open_to_those_who_may_attach_and_is_only_read() -> Outcome 
     assert_eq!(simulator.violations().len(), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_environment_tells_the_settings_and_one_of_them_takes_the_streaming_page_away()
+-> Outcome {
+    let key = "spark.sql.streaming.ui.enabled";
+    let live = Stream::live("orders", hours(3)).without_data();
+    let spark = Spark::quiet().stream(live).conf(key, "false");
+    let driver = Driver::of(Cluster::idle("etl").spark(spark)).await?;
+    let environment = driver.app("environment").await?;
+    let settings = environment["sparkProperties"].as_array().ok_or("no list")?;
+    assert!(settings.contains(&json!([key, "false"])), "{settings:?}");
+    assert!(
+        settings.contains(&json!(["spark.ui.port", "40001"])),
+        "{settings:?}"
+    );
+    let page = driver.get("/StreamingQuery/").await?;
+    assert_eq!(page.status, 302, "though a query is active");
+    driver.simulator.assert_clean();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_live_stream_has_a_thread_with_its_name_and_ids_until_it_ends() -> Outcome {
+    let names = async |stream: Stream| -> Result<String, Box<dyn std::error::Error>> {
+        let spark = Spark::quiet().stream(stream.without_data());
+        let driver = Driver::of(Cluster::idle("etl").spark(spark)).await?;
+        Ok(driver.app("executors/driver/threads").await?.to_string())
+    };
+    let stream = Stream::live("orders", hours(3));
+    let name = format!(
+        "\"stream execution thread for orders [id = {}, runId = {}]\"",
+        stream.id, stream.run_id
+    );
+    assert!(names(stream.clone()).await?.contains(&name));
+    assert!(
+        names(Stream::live("", hours(3)))
+            .await?
+            .contains("thread for [id = ")
+    );
+    let ended = names(stream.ended(hours(1))).await?;
+    assert!(!ended.contains("stream execution thread"), "{ended}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_list_of_applications_tells_which_have_ended() -> Outcome {
+    let spark = Spark::quiet()
+        .other_application("app-old", hours(30), true)
+        .other_application("app-new", hours(1), false);
+    let driver = Driver::of(Cluster::idle("etl").spark(spark)).await?;
+    let list = driver.get("/api/v1/applications").await?.json();
+    let told: Vec<(&Value, &Value)> = (list.as_array().ok_or("no list")?.iter())
+        .map(|one| (&one["id"], &one["attempts"][0]["completed"]))
+        .collect();
+    assert_eq!(told.len(), 3);
+    assert_eq!(told[0].1, &json!(false));
+    assert_eq!(told[1], (&json!("app-old"), &json!(true)));
+    assert_eq!(told[2], (&json!("app-new"), &json!(false)));
+    let running = driver
+        .get("/api/v1/applications?status=running")
+        .await?
+        .json();
+    assert_eq!(count(&running), Some(2));
+    let gone = Cluster::idle("etl").spark(Spark::quiet().ended());
+    let driver = Driver::of(gone).await?;
+    let list = driver.get("/api/v1/applications").await?.json();
+    assert_eq!(list[0]["attempts"][0]["completed"], json!(true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_ended_first_is_forgotten_first_and_sql_still_names_its_jobs() -> Outcome {
+    use simulator::world::Moment;
+    let ago = |from: u64, to: u64| (Moment::ago(minutes(from)), Some(Moment::ago(minutes(to))));
+    let mut spark = Spark::quiet().retained_jobs(2).retained_executions(1);
+    // The first began long before the others and ended after them.
+    for (from, to) in [(100, 10), (80, 70), (60, 50), (40, 30)] {
+        let (from, to) = ago(from, to);
+        spark = spark
+            .job(SparkJob::at(from, to))
+            .sql(SqlExecution::at(from, to));
+    }
+    let driver = Driver::of(Cluster::idle("etl").spark(spark)).await?;
+    let jobs = driver.app("jobs").await?;
+    let ids: Vec<&Value> = (jobs.as_array().ok_or("no list")?.iter())
+        .map(|job| &job["jobId"])
+        .collect();
+    assert_eq!(ids, [&json!(3), &json!(0)]);
+    let sql = driver.app("sql").await?;
+    assert_eq!((count(&sql), &sql[0]["id"]), (Some(1), &json!(0)));
+    assert_eq!(sql[0]["successJobIds"], json!([0, 1, 2, 3]));
+    Ok(())
+}

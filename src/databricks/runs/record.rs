@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,24 +20,49 @@ use super::ActiveRun;
 use crate::cluster::ClusterId;
 use crate::timestamp::Timestamp;
 
+/// The states of a run or task that has ended, in both members that tell one
+/// (databricks-sdk-go, `service/jobs/model.go`).
+const OVER: [&str; 3] = ["TERMINATED", "SKIPPED", "INTERNAL_ERROR"];
+
 /// What a run tells about clusters.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) id: String,
     name: Option<String>,
-    state: Option<String>,
+    /// What it says of its state, each word once.
+    states: BTreeSet<String>,
     /// Every cluster that it names, in whatever place.
     pub(super) clusters: BTreeSet<ClusterId>,
     /// How many tasks and iterations this record holds.
     pub(super) tasks: usize,
     /// Whether the list left tasks out.
     pub(super) is_cut: bool,
+    /// Whether it tells where it works: by tasks, were they none, by a cluster,
+    /// or by the cluster that is made for it.
+    pub(super) tells_where: bool,
     /// Of `runs/get`.
     pub(super) next_page_token: Option<String>,
     /// The run's own end.
     end: Option<Timestamp>,
-    /// The latest known end of a task on each cluster; `None` for one whose tasks have none.
-    task_ends: BTreeMap<ClusterId, Option<Timestamp>>,
+    /// When its tasks ended on each cluster.
+    task_ends: BTreeMap<ClusterId, TaskEnd>,
+    /// Whether no task says that it goes on.
+    tasks_are_over: bool,
+}
+
+/// When tasks ended on one cluster.
+#[derive(Debug, Clone, Copy, Default)]
+struct TaskEnd {
+    latest: Option<Timestamp>,
+    /// Whether one of them, of several attempts perhaps, does not tell its end.
+    is_open: bool,
+}
+
+impl TaskEnd {
+    fn add(&mut self, other: Self) {
+        self.latest = self.latest.max(other.latest);
+        self.is_open |= other.is_open;
+    }
 }
 
 #[derive(Deserialize)]
@@ -49,6 +74,7 @@ struct RunRecord<'a> {
     end_time: Option<Integer>,
     has_more: Option<bool>,
     next_page_token: Option<String>,
+    cluster_spec: Option<IgnoredAny>,
     #[serde(borrow)]
     tasks: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
@@ -57,6 +83,8 @@ struct RunRecord<'a> {
 
 #[derive(Deserialize)]
 struct TaskRecord {
+    state: Option<Value>,
+    status: Option<Value>,
     end_time: Option<Integer>,
 }
 
@@ -67,64 +95,84 @@ impl Run {
             serde_json::from_str(raw.get()).map_err(|error| about("a run", &error.to_string()))?;
         let id = record.run_id.to_string();
         let of_run = |why: String| about(&format!("run {id}"), &why);
-        let mut task_ends = BTreeMap::new();
-        let mut tasks = 0;
-        for task in record.tasks.iter().chain(&record.iterations).flatten() {
-            tasks += 1;
-            add_task(task, &mut task_ends).map_err(of_run)?;
-        }
-        Ok(Self {
+        let clusters = links(raw).map_err(of_run)?;
+        let tells_where =
+            record.tasks.is_some() || record.cluster_spec.is_some() || !clusters.is_empty();
+        let mut run = Self {
             name: text(record.run_name.as_ref()),
-            state: state(record.status.as_ref(), record.state.as_ref()),
-            clusters: links(raw).map_err(of_run)?,
-            tasks,
+            states: states(record.status.as_ref(), record.state.as_ref()),
+            clusters,
+            tasks: 0,
             is_cut: record.has_more == Some(true),
+            tells_where,
             next_page_token: record.next_page_token,
             end: instant(record.end_time).map_err(of_run)?,
-            task_ends,
-            id,
-        })
+            task_ends: BTreeMap::new(),
+            tasks_are_over: true,
+            id: id.clone(),
+        };
+        for task in record.tasks.iter().chain(&record.iterations).flatten() {
+            run.add_task(task).map_err(of_run)?;
+        }
+        Ok(run)
+    }
+
+    fn add_task(&mut self, raw: &RawValue) -> Result<(), String> {
+        let record: TaskRecord =
+            serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+        let latest = instant(record.end_time)?;
+        let end = TaskEnd {
+            latest,
+            is_open: latest.is_none(),
+        };
+        for cluster in links(raw)? {
+            self.task_ends.entry(cluster).or_default().add(end);
+        }
+        self.tasks += 1;
+        self.tasks_are_over &= are_over(&states(record.status.as_ref(), record.state.as_ref()));
+        Ok(())
     }
 
     /// Adds what another page of the same run holds.
     pub(super) fn absorb(&mut self, part: Self) {
+        self.states.extend(part.states);
         self.clusters.extend(part.clusters);
+        self.tells_where |= part.tells_where;
         self.end = self.end.max(part.end);
         for (cluster, end) in part.task_ends {
-            let latest = self.task_ends.entry(cluster).or_insert(None);
-            *latest = end.max(*latest);
+            self.task_ends.entry(cluster).or_default().add(end);
         }
+        self.tasks_are_over &= part.tasks_are_over;
     }
 
     pub(super) fn label(&self) -> ActiveRun {
+        let states: Vec<&str> = self.states.iter().map(String::as_str).collect();
         ActiveRun {
             run_id: self.id.clone(),
             name: self.name.clone(),
-            state: self.state.clone(),
+            state: (!states.is_empty()).then(|| states.join(" and ")),
         }
     }
 
-    /// The latest end on each cluster: of its tasks where they have one, else of
-    /// the run, whose end can be hours later than the last task on this cluster.
+    /// Whether it has ended by every word of it: one that says nothing of its
+    /// state must have an end, and no task of it may go on.
+    pub(super) fn is_over(&self) -> bool {
+        let says_so = are_over(&self.states) && (self.end.is_some() || !self.states.is_empty());
+        says_so && self.tasks_are_over
+    }
+
+    /// The latest end on each cluster: of its tasks if all of them tell one, else
+    /// of the run, whose end can be hours later than the last task on this cluster.
     pub(super) fn ends(&self) -> impl Iterator<Item = (ClusterId, Timestamp)> {
         self.clusters.iter().filter_map(|cluster| {
-            let of_tasks = self.task_ends.get(cluster).copied().flatten();
-            Some((cluster.clone(), of_tasks.or(self.end)?))
+            let tasks = self.task_ends.get(cluster).copied().unwrap_or(TaskEnd {
+                latest: None,
+                is_open: true,
+            });
+            let of_run = self.end.filter(|_| tasks.is_open);
+            Some((cluster.clone(), tasks.latest.max(of_run)?))
         })
     }
-}
-
-fn add_task(
-    raw: &RawValue,
-    ends: &mut BTreeMap<ClusterId, Option<Timestamp>>,
-) -> Result<(), String> {
-    let record: TaskRecord = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-    let end = instant(record.end_time)?;
-    for cluster in links(raw)? {
-        let latest = ends.entry(cluster).or_insert(None);
-        *latest = end.max(*latest);
-    }
-    Ok(())
 }
 
 fn about(what: &str, why: &str) -> String {
@@ -141,11 +189,33 @@ fn text(value: Option<&Value>) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// `status.state` is the newer form of `state.life_cycle_state`.
-fn state(status: Option<&Value>, state: Option<&Value>) -> Option<String> {
-    let new = status.and_then(|status| status.get("state"));
-    let old = state.and_then(|state| state.get("life_cycle_state"));
-    text(new).or_else(|| text(old))
+/// Every word that a run or a task says of its state. `status.state` is the newer
+/// form of `state.life_cycle_state`; both may be there, and they may disagree.
+fn states(status: Option<&Value>, state: Option<&Value>) -> BTreeSet<String> {
+    let words = [(status, "state"), (state, "life_cycle_state")];
+    let words = words.into_iter().filter_map(|(member, key)| match member? {
+        Value::Object(object) => object.get(key),
+        odd @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)) => Some(odd),
+    });
+    words
+        .filter_map(|word| match word {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            // No word at all, so none that says "over".
+            odd @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(odd.to_string())
+            }
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn are_over(states: &BTreeSet<String>) -> bool {
+    states.iter().all(|word| OVER.contains(&word.as_str()))
 }
 
 /// Every cluster that `raw` names, at any depth.

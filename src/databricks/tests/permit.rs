@@ -51,6 +51,7 @@ fn idle(now: Timestamp) -> Signals {
             last_completion: Some(quiet),
             ran_a_job: true,
             last_stream_batch: None,
+            forgotten_until: None,
         }),
         streaming: Signal::Known(StreamingView::NeverAny),
         command: Signal::Known(None),

@@ -99,6 +99,16 @@ const LIMITS: &[Limit] = &[
         less: "stream_traces",
     },
     Limit {
+        says: "work that Spark forgot streaming_silence ago, no word of a query",
+        at: hours(96),
+        set: |world, ago| {
+            world.lose_streaming();
+            world.spark().forgotten_until = Some(NOW.minus(ago));
+        },
+        exactly: "terminate",
+        less: "stream_traces",
+    },
+    Limit {
         says: "machines that were quiet for the day of a job that runs for two",
         at: hours(24),
         set: |world, ago| {

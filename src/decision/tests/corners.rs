@@ -1,7 +1,7 @@
 //! Rules in corners where signals, policy and tags meet oddly: each test is
 //! named after the rule that must hold there too.
 
-use super::world::{World, hours, minutes, proof};
+use super::world::{NOW, World, hours, minutes, proof};
 use crate::decision::{Decision, Earliest, Evidence, KeepReason, Weakness, longest_wait};
 use crate::signals::{NodesView, Signal, StreamingView};
 
@@ -90,4 +90,19 @@ fn no_time_is_told_to_a_cluster_that_the_platform_outlives() {
         panic!("terminated");
     };
     assert!(matches!(reason.earliest(&world.policy), Earliest::At(_)));
+}
+
+#[test]
+fn time_is_told_where_the_platform_lets_the_threshold_pass_by_a_moment() {
+    let mut world = World::idle();
+    world.nodes_quiet_for(minutes(30));
+    // With the platform's margin just as long as `idle_after`.
+    world.signals.cluster.autotermination_minutes = 105;
+    let Decision::Keep(reason) = world.decide() else {
+        panic!("terminated");
+    };
+    let at = NOW.plus(minutes(90));
+    assert_eq!(reason.earliest(&world.policy), Earliest::At(at));
+    world.now = at;
+    assert!(matches!(world.decide(), Decision::Terminate(_)));
 }

@@ -7,7 +7,8 @@
 //! A share that is too small or too large fails a test of its own.
 
 mod explained;
-mod worlds;
+mod pairs;
+pub(crate) mod worlds;
 
 use std::time::Duration;
 
@@ -243,6 +244,11 @@ proptest! {
         let Decision::Keep(reason) = world.decide() else {
             return Ok(());
         };
+        // A stamp that lies ahead is not believed until its time has come; then it
+        // explains what the platform saw.
+        if world.signals.cluster.last_activity_time > Some(world.now) {
+            return Ok(());
+        }
         let earliest = reason.earliest(&world.policy);
         for seconds in later {
             let mut later = world.clone();
@@ -323,6 +329,12 @@ fn assert_quiet_for_long_enough(world: &World, proof: &Proof) {
         // A time ahead counts as now.
         assert!(sign.min(*now) <= proof.last_sign(), "{signs:?}");
     }
+    // Whoever cannot tell whether a stream waits goes by the traces of streams.
+    if signals.streaming.known().is_none() {
+        let traces = spark.and_then(|spark| spark.last_stream_batch.max(spark.forgotten_until));
+        let is_silent = |at| now.since(at) >= policy.streaming_silence;
+        assert!(traces.is_none_or(is_silent), "{spark:?}");
+    }
     let minutes_to_stop = signals.cluster.autotermination_minutes;
     if policy.trust_platform_clock && minutes_to_stop > 0 {
         let stops_after = Duration::from_secs(minutes_to_stop.saturating_mul(60));
@@ -368,9 +380,9 @@ fn assert_seen_by_its_witnesses(world: &World, proof: &Proof) {
     }
 }
 
-type Change = (&'static str, fn(&mut World));
+pub(crate) type Change = (&'static str, fn(&mut World));
 
-const BUSY: [Change; 9] = [
+pub(crate) const BUSY: [Change; 13] = [
     ("active run", |world| {
         world.signals.active_run = Signal::Known(Some("run 12".to_owned()));
     }),
@@ -404,6 +416,24 @@ const BUSY: [Change; 9] = [
         world.lose_spark();
         world.signals.all_nodes = busy_node();
     }),
+    ("a run that has just ended", |world| {
+        world.policy.idle_after = hours(2);
+        world.signals.last_run_end = Signal::Known(Some(world.now));
+    }),
+    ("a stamp of this moment", |world| {
+        world.policy.idle_after = hours(2);
+        world.cluster().last_activity_time = Some(world.now);
+    }),
+    ("a start of this moment", |world| {
+        world.policy.idle_after = hours(2);
+        world.cluster().last_restarted_time = Some(world.now);
+    }),
+    ("a batch of a stream that may still wait", |world| {
+        world.policy.spark_witness = true;
+        world.policy.streaming_silence = hours(96);
+        world.lose_streaming();
+        world.spark().last_stream_batch = Some(world.now);
+    }),
     ("activity by the platform's clock", |world| {
         world.policy.trust_platform_clock = true;
         world.policy.idle_after = hours(2);
@@ -411,7 +441,7 @@ const BUSY: [Change; 9] = [
     }),
 ];
 
-const PROTECTED: [Change; 9] = [
+pub(crate) const PROTECTED: [Change; 9] = [
     ("not all-purpose", |world| {
         world.cluster().source = ClusterSource::Other("PIPELINE".to_owned());
     }),

@@ -10,7 +10,7 @@ use super::Row;
 use super::world::{World, busy_node, hours, idle_cluster, minutes};
 use crate::cluster::{ClusterSource, ClusterState};
 use crate::decision::{
-    ActivitySign, Decision, Evidence, KeepReason, Question, RequiredSignal, Weakness,
+    ActivitySign, Decision, Evidence, KeepReason, Question, RequiredSignal, StreamTrace, Weakness,
 };
 use crate::policy::{ExemptSelector, Exemption, Glob};
 use crate::signals::{NodesView, Signal, SparkWork, SparkWorkKind, StreamingView};
@@ -43,6 +43,7 @@ macro_rules! every_variant {
 }
 
 every_variant!(SIGNS, sign_of, ActivitySign: RunEnded, LastActivityTime);
+every_variant!(TRACES, trace_of, StreamTrace: Batch, Forgotten);
 every_variant!(REQUIRED, required_of, RequiredSignal: ActiveRuns, Start, SparkContextId, Pin, NotAsked);
 every_variant!(WEAKNESSES, weakness_of, Weakness: SingleNode, Gpu, MlRuntime, NoSparkJobYet, NodesBlindToGpu, NodesOfAPool);
 every_variant!(WORK, work_of, SparkWorkKind: Job, Stage, Sql);
@@ -398,7 +399,34 @@ rows_for_every_reason! {
                 world.lose_streaming();
                 world.spark().last_stream_batch = Some(world.now.minus(hours(72)));
             },
-            KeepReason::StreamTraces { last_batch } if *last_batch == World::idle().now.minus(hours(72)),
+            KeepReason::StreamTraces { trace: StreamTrace::Batch, at } if *at == World::idle().now.minus(hours(72)),
+        ),
+        keeps!(
+            "no word on streams, and all that could show one forgotten until three days ago",
+            |world| {
+                world.lose_streaming();
+                world.spark().forgotten_until = Some(world.now.minus(hours(72)));
+            },
+            KeepReason::StreamTraces { trace: StreamTrace::Forgotten, at } if *at == World::idle().now.minus(hours(72)),
+        ),
+        keeps!(
+            "the same, and a batch before that is old enough",
+            |world| {
+                world.lose_streaming();
+                world.policy.nodes_alone_suffices = true;
+                world.spark().last_stream_batch = Some(world.now.minus(hours(97)));
+                world.spark().forgotten_until = Some(world.now.minus(hours(95)));
+            },
+            KeepReason::StreamTraces { trace: StreamTrace::Forgotten, at } if *at == World::idle().now.minus(hours(95)),
+        ),
+        keeps!(
+            "a batch that is still listed, after all that is forgotten",
+            |world| {
+                world.lose_streaming();
+                world.spark().last_stream_batch = Some(world.now.minus(hours(71)));
+                world.spark().forgotten_until = Some(world.now.minus(hours(72)));
+            },
+            KeepReason::StreamTraces { trace: StreamTrace::Batch, at } if *at == World::idle().now.minus(hours(71)),
         ),
     ],
     NodesBusy: [
@@ -742,10 +770,11 @@ fn keeps_a_cluster_for_every_reason_that_there_is() {
 #[test]
 fn every_part_of_a_reason_comes_out_of_some_row() {
     let (mut signs, mut required, mut weaknesses) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut work_kinds, mut evidences) = (Vec::new(), Vec::new());
+    let (mut work_kinds, mut evidences, mut traces) = (Vec::new(), Vec::new(), Vec::new());
     for reason in all_reasons() {
         match &reason {
             KeepReason::RecentActivity { sign, .. } => signs.push(sign_of(sign)),
+            KeepReason::StreamTraces { trace, .. } => traces.push(trace_of(trace)),
             KeepReason::RequiredUnknown { signal, .. } => required.push(required_of(signal)),
             KeepReason::EvidenceTooWeak { weakness, .. } => weaknesses.push(weakness_of(weakness)),
             KeepReason::SparkBusy { work } => work_kinds.push(work_of(&work.kind)),
@@ -763,13 +792,13 @@ fn every_part_of_a_reason_comes_out_of_some_row() {
             | KeepReason::CommandRunning { .. }
             | KeepReason::Contradictory { .. }
             | KeepReason::StreamActive
-            | KeepReason::StreamTraces { .. }
             | KeepReason::NodesBusy { .. }
             | KeepReason::NoWitness
             | KeepReason::PlatformSawActivity { .. } => {}
         }
     }
     assert_each_occurs(SIGNS, signs.into_iter());
+    assert_each_occurs(TRACES, traces.into_iter());
     assert_each_occurs(REQUIRED, required.into_iter());
     assert_each_occurs(WEAKNESSES, weaknesses.into_iter());
     assert_each_occurs(WORK, work_kinds.into_iter());

@@ -168,6 +168,19 @@ const SAYS_NOTHING: &[(&str, &[Row])] = &[
                 NodesAlone after 96,
             ),
             terminates!(
+                "a history that Spark has forgotten, where the page says that no query is active",
+                |world| world.spark().forgotten_until = Some(world.now.minus(hours(3))),
+                Both after 2,
+            ),
+            terminates!(
+                "a history that was forgotten longer ago than streams may be silent",
+                |world| {
+                    world.lose_streaming();
+                    world.spark().forgotten_until = Some(world.now.minus(hours(97)));
+                },
+                NodesAlone after 96,
+            ),
+            terminates!(
                 "no job since the application started, beside quiet nodes",
                 |world| {
                     world.spark().ran_a_job = false;

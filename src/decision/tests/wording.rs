@@ -2,7 +2,10 @@
 //! the earliest time of a termination.
 
 use super::world::{NOW, World, hours, minutes};
-use crate::decision::{ActivitySign, Decision, Earliest, Evidence, KeepReason, Weakness};
+use crate::decision::{
+    ActivitySign, Decision, Earliest, Evidence, KeepReason, Question, RequiredSignal, StreamTrace,
+    Weakness,
+};
 use crate::signals::{Signal, SparkWork, SparkWorkKind, Why};
 
 /// Ends a line, drives a terminal, and turns the reading direction.
@@ -35,7 +38,7 @@ fn hostile_reasons() -> Vec<KeepReason> {
         KeepReason::SparkBusy { work: work() },
         KeepReason::Contradictory { work: work() },
         KeepReason::RequiredUnknown {
-            signal: crate::decision::RequiredSignal::ActiveRuns,
+            signal: RequiredSignal::ActiveRuns,
             why: Some(Why::new(HOSTILE)),
         },
     ]
@@ -73,6 +76,64 @@ fn clause_says_when_by_whom_and_how_long() {
 }
 
 #[test]
+fn sign_of_activity_says_who_saw_it() {
+    let clause = |sign| KeepReason::RecentActivity { sign, at: NOW }.clause();
+    assert_eq!(
+        clause(ActivitySign::RunEnded),
+        "a job run on it ended at 2026-11-22T12:00:00Z"
+    );
+    assert_eq!(
+        clause(ActivitySign::LastActivityTime),
+        "the platform saw activity at 2026-11-22T12:00:00Z"
+    );
+}
+
+#[test]
+fn required_signal_is_named_by_what_is_missing() {
+    for (signal, expected) in [
+        (RequiredSignal::ActiveRuns, "active runs unknown"),
+        (RequiredSignal::Start, "start unknown"),
+        (RequiredSignal::SparkContextId, "spark_context_id unknown"),
+        (RequiredSignal::Pin, "pin unknown"),
+        (
+            RequiredSignal::NotAsked(Question::DriverNode),
+            "driver node unknown",
+        ),
+    ] {
+        let reason = KeepReason::RequiredUnknown { signal, why: None };
+        assert_eq!(reason.clause(), expected);
+    }
+}
+
+#[test]
+fn weakness_says_for_what_the_evidence_does_not_speak() {
+    for (weakness, whom, what) in [
+        (Weakness::SingleNode, "Spark", "single node"),
+        (Weakness::Gpu, "Spark", "GPU"),
+        (Weakness::MlRuntime, "Spark", "machine-learning"),
+        (Weakness::NoSparkJobYet, "Spark", "no Spark job"),
+        (Weakness::NodesBlindToGpu, "host metrics", "GPU"),
+        (Weakness::NodesOfAPool, "host metrics", "pool"),
+    ] {
+        let evidence = Evidence::SparkAlone;
+        let clause = KeepReason::EvidenceTooWeak { evidence, weakness }.clause();
+        assert!(clause.starts_with(whom), "{clause}");
+        assert!(clause.contains(what), "{clause}");
+    }
+}
+
+#[test]
+fn evidence_has_a_spelling_for_machines() {
+    for (evidence, expected) in [
+        (Evidence::Both, "both_witnesses"),
+        (Evidence::SparkAlone, "spark_alone"),
+        (Evidence::NodesAlone, "nodes_alone"),
+    ] {
+        assert_eq!(evidence.as_str(), expected);
+    }
+}
+
+#[test]
 fn earliest_time_is_when_the_reason_ends() {
     let policy = World::idle().policy;
     let at = NOW.minus(minutes(10));
@@ -83,11 +144,13 @@ fn earliest_time_is_when_the_reason_ends() {
             Earliest::At(at.plus(policy.idle_after))
         );
     }
-    let traces = KeepReason::StreamTraces { last_batch: at };
-    assert_eq!(
-        traces.earliest(&policy),
-        Earliest::At(at.plus(policy.streaming_silence))
-    );
+    for trace in [StreamTrace::Batch, StreamTrace::Forgotten] {
+        let traces = KeepReason::StreamTraces { trace, at };
+        assert_eq!(
+            traces.earliest(&policy),
+            Earliest::At(at.plus(policy.streaming_silence))
+        );
+    }
     let platform = KeepReason::PlatformSawActivity {
         autotermination: minutes(60),
         quiet_since: at,

@@ -198,6 +198,7 @@ pub(crate) fn idle_spark() -> SparkView {
         last_completion: Some(NOW.minus(hours(102))),
         ran_a_job: true,
         last_stream_batch: None,
+        forgotten_until: None,
     }
 }
 

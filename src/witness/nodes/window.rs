@@ -16,16 +16,16 @@ use crate::witness::refuse;
 pub const MIN_POINTS: usize = 3;
 
 /// The newest minutes are partial in Azure Monitor, so the window ends this long before now.
-pub const SETTLING: Duration = Duration::from_secs(5 * 60);
+pub const SETTLING: Duration = Duration::from_mins(5);
 
 /// Looking back further than this, points of five minutes are asked for.
-pub const FINE_LOOKBACK: Duration = Duration::from_secs(6 * 60 * 60);
+pub const FINE_LOOKBACK: Duration = Duration::from_hours(6);
 
 /// What is looked at beyond the longest wait, so that a quiet machine can reach it.
-pub const LOOKBACK_MARGIN: Duration = Duration::from_secs(10 * 60);
+pub const LOOKBACK_MARGIN: Duration = Duration::from_mins(10);
 
 /// The stretch that is judged as one, aligned to the clock.
-pub const BUCKET: Duration = Duration::from_secs(5 * 60);
+pub const BUCKET: Duration = Duration::from_mins(5);
 
 /// The grain of the points that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

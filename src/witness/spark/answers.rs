@@ -5,8 +5,9 @@
 //! adds fields from version to version, so only what a judge can't do without
 //! is required, and unknown fields are ignored.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::signals::Why;
 use crate::timestamp::Timestamp;
@@ -15,7 +16,7 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Application {
     pub id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "default_if_null")]
     pub attempts: Vec<Attempt>,
 }
 
@@ -50,6 +51,12 @@ pub struct Job {
     pub completion_time: Option<String>,
 }
 
+impl Job {
+    pub(super) fn runs(&self) -> bool {
+        self.status == "RUNNING"
+    }
+}
+
 /// An item of `/applications/{id}/stages`. Its counts of tasks are not read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +64,12 @@ pub struct SparkStage {
     pub stage_id: i64,
     pub status: String,
     pub submission_time: Option<String>,
+}
+
+impl SparkStage {
+    pub(super) fn runs(&self) -> bool {
+        self.status == "ACTIVE"
+    }
 }
 
 /// An item of `/applications/{id}/sql`.
@@ -67,24 +80,84 @@ pub struct SqlExecution {
     pub status: String,
     pub description: Option<String>,
     /// Empty unless it was asked for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "default_if_null")]
     pub plan_description: String,
     pub submission_time: Option<String>,
-    /// Milliseconds; there is no time of completion.
+    /// Milliseconds until its end, or until now; there is no time of completion.
     pub duration: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "default_if_null")]
+    pub running_job_ids: Vec<i64>,
+    #[serde(default, deserialize_with = "default_if_null")]
     pub success_job_ids: Vec<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "default_if_null")]
     pub failed_job_ids: Vec<i64>,
     /// Empty unless details were asked for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "default_if_null")]
     nodes: Vec<IgnoredAny>,
 }
 
 impl SqlExecution {
+    /// By its own word, or because a job of it runs: the word of some versions
+    /// is that of its jobs so far.
+    pub(super) fn runs(&self) -> bool {
+        self.status == "RUNNING" || !self.running_job_ids.is_empty()
+    }
+
     /// Whether it carries what the question switched off.
     pub(super) fn has_details(&self) -> bool {
         !self.plan_description.is_empty() || !self.nodes.is_empty()
+    }
+}
+
+/// `null` where a value is left out otherwise.
+fn default_if_null<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// The only thing that is read of `/applications/{id}/environment`. The rest is
+/// the users' configuration, in which there may be secrets: it is dropped here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Environment {
+    /// Whether the page of streaming queries exists; `None` when that can't be told.
+    pub shows_streams: Option<bool>,
+}
+
+/// The setting that takes the page of streaming queries away.
+const STREAMING_UI: &str = "spark.sql.streaming.ui.enabled";
+
+impl<'de> Deserialize<'de> for Environment {
+    /// The settings are taken as they come, because an error would quote them.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            #[serde(default)]
+            spark_properties: Value,
+        }
+        let answer = Answer::deserialize(from)?;
+        let rows = answer.spark_properties.as_array();
+        let shows_streams = rows.filter(|rows| !rows.is_empty()).and_then(|rows| {
+            let pairs: Option<Vec<_>> = rows.iter().map(property).collect();
+            let mut set = pairs?.into_iter().filter(|(key, _)| *key == STREAMING_UI);
+            // On is Spark's own default.
+            set.try_fold(true, |on, (_, value)| {
+                let value: bool = value.trim().to_ascii_lowercase().parse().ok()?;
+                Some(on && value)
+            })
+        });
+        Ok(Self { shows_streams })
+    }
+}
+
+/// A pair of key and value.
+fn property(row: &Value) -> Option<(&str, &str)> {
+    match row.as_array()?.as_slice() {
+        [key, value] => Some((key.as_str()?, value.as_str()?)),
+        _ => None,
     }
 }
 
@@ -119,11 +192,11 @@ impl StackTrace {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SparkAnswers {
     pub application: LiveApplication,
-    /// All that Spark retains.
+    /// All that Spark retains; where work was seen, at least that.
     pub jobs: Vec<Job>,
     /// The active ones.
     pub stages: Vec<SparkStage>,
-    /// All that Spark retains.
+    /// All that Spark retains; where work was seen, at least that.
     pub sql: Vec<SqlExecution>,
     /// The first call that gave no usable answer; none was made after it.
     pub cut_short: Option<Why>,
@@ -149,3 +222,6 @@ pub enum StreamingPage {
     /// Anything else.
     Unusable(Why),
 }
+
+#[cfg(test)]
+mod tests;

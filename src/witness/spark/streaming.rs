@@ -5,10 +5,18 @@
 //! jobs behind as a live one. So the page must be known for what it is before
 //! its silence counts: a login page with status 200, a page that was cut, or a
 //! layout that we don't know is Unknown. Measured on Spark 3.5.9 and 4.0.1.
+//!
+//! Until the first query there is no page and its address redirects to the
+//! jobs; where `spark.sql.streaming.ui.enabled` is off, it does so for ever
+//! (`SharedState`; seen on 3.5.9 while a query lived). So a redirect is believed
+//! only where no batch was seen, no thread of a stream lives and the environment
+//! does not say off. What remains invisible is a page that the builder of the
+//! very first session took away, on a driver whose streams' threads have other
+//! names than Apache Spark's.
 
-use url::Url;
+use url::{Host, Url};
 
-use super::answers::{StreamingPage, UiAddress};
+use super::answers::{Environment, StreamingPage, UiAddress};
 use crate::signals::{Signal, StreamingView, Why};
 use crate::witness::refuse;
 
@@ -16,11 +24,11 @@ const TITLE: &str = "streaming query";
 const ACTIVE_HEADING: &str = "active streaming queries";
 const COMPLETED_HEADING: &str = "completed streaming queries (";
 
-/// What the streaming page says.
+/// What the streaming page says. `NeverAny` stands only if [`never_any`] agrees.
 ///
 /// `stream_seen`: whether the jobs or SQL executions show a batch of a stream.
-/// Where the page's tab is switched off, its address redirects as if there had
-/// never been a query; a batch that was seen uncovers that.
+/// Where the page is switched off, its address redirects as if there had never
+/// been a query; a batch that was seen uncovers that.
 #[must_use]
 pub fn streaming(page: &StreamingPage, ui: &UiAddress, stream_seen: bool) -> Signal<StreamingView> {
     let view = match page {
@@ -37,6 +45,24 @@ pub fn streaming(page: &StreamingPage, ui: &UiAddress, stream_seen: bool) -> Sig
     match view {
         Ok(view) => Signal::Known(view),
         Err(why) => Signal::Unknown(why),
+    }
+}
+
+/// What a redirect means that looks as if there had never been a query, by the
+/// environment of the same application.
+#[must_use]
+pub fn never_any(environment: &Result<Environment, Why>) -> Signal<StreamingView> {
+    match environment {
+        Ok(Environment {
+            shows_streams: Some(true),
+        }) => Signal::Known(StreamingView::NeverAny),
+        Ok(Environment {
+            shows_streams: Some(false),
+        }) => Signal::unknown("the streaming page is switched off on this cluster"),
+        Ok(Environment {
+            shows_streams: None,
+        }) => Signal::unknown("whether there would be a streaming page can't be told"),
+        Err(why) => Signal::Unknown(why.clone()),
     }
 }
 
@@ -98,6 +124,9 @@ fn leads_to_jobs(location: &str, ui: &UiAddress) -> bool {
     let Ok(target) = target else {
         return false;
     };
+    if is_plain_jobs_of_driver(&target, port) {
+        return true;
+    }
     let is_same_host = target
         .host_str()
         .is_some_and(|name| name.eq_ignore_ascii_case(host));
@@ -110,6 +139,26 @@ fn leads_to_jobs(location: &str, ui: &UiAddress) -> bool {
     let is_harmless = query.is_empty() || query == format!("o={org_id}");
     let is_jobs = target.path() == "/jobs/" || target.path() == format!("{prefix}/jobs/");
     is_same_host && is_plain && is_harmless && is_jobs
+}
+
+/// Whether it is the list of jobs at the driver's own address, which Spark names
+/// where the proxy does not pass the workspace's `Host` on: this port of a machine
+/// that no one outside its network can mean.
+fn is_plain_jobs_of_driver(target: &Url, port: &str) -> bool {
+    let is_inside = match target.host() {
+        Some(Host::Ipv4(address)) => address.is_private() || address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let is_ui = target
+        .port()
+        .is_some_and(|target| target.to_string() == port);
+    let has_more = target.query().is_some()
+        || target.fragment().is_some()
+        || !target.username().is_empty()
+        || target.password().is_some();
+    is_inside && is_ui && target.scheme() == "http" && target.path() == "/jobs/" && !has_more
 }
 
 #[cfg(test)]

@@ -204,6 +204,7 @@ fn a_driver_at_rest_is_quiet_since_its_last_completion() {
         last_completion: Some(at(-290)),
         ran_a_job: true,
         last_stream_batch: None,
+        forgotten_until: None,
     };
     assert_eq!(view, expected);
 }
@@ -244,22 +245,11 @@ fn the_latest_of_jobs_and_sql_counts_and_submission_where_no_end_is_told() {
 }
 
 #[test]
-fn jobs_that_only_sql_remembers_count_as_run() {
-    let row = json!({"id": 1, "status": "COMPLETED", "submissionTime": spark_time(at(-9)), "successJobIds": [3]});
-    let answers = SparkAnswers {
-        jobs: vec![],
-        sql: vec![sql(row)],
-        ..idle()
-    };
-    assert!(view(answers).ran_a_job);
-}
-
-#[test]
 fn a_running_job_is_busy_whatever_its_task_counts_say() {
     let recordings: [Vec<Job>; 2] = recorded!("jobs_running.json");
     for jobs in recordings {
         let now = Timestamp::parse_spark("2026-11-22T18:00:00.000GMT").unwrap();
-        assert!(has_running_job(&jobs));
+        assert!(runs_a_job(&jobs));
         let answers = SparkAnswers { jobs, ..idle() };
         let signal = judge(&Ok(answers), now);
         let work = signal.known().and_then(|view| view.busy.clone()).unwrap();
@@ -329,6 +319,34 @@ fn what_the_recorded_drivers_at_rest_answer_is_quiet() {
         let recorded = Timestamp::parse_spark("2026-11-22T17:36:17.439GMT").unwrap();
         assert!(end >= recorded && end < now);
     }
+}
+
+#[test]
+fn a_driver_that_keeps_no_finished_job_is_unknown() {
+    let mut answers = idle();
+    answers.jobs.clear();
+    assert_eq!(
+        view(answers.clone()).last_completion,
+        Some(at(-300).plus(Duration::from_secs(500)))
+    );
+    for ids in ["successJobIds", "failedJobIds"] {
+        let row = json!({"id": 0, "status": "COMPLETED", "submissionTime": spark_time(at(-300)),
+            "duration": 5, ids: [0, 1]});
+        answers.sql = vec![sql(row)];
+        assert_unknown(answers.clone(), "keeps none of its finished jobs");
+    }
+}
+
+#[test]
+fn a_history_that_was_cut_is_told_with_the_bound_of_what_was_forgotten() {
+    assert_eq!(view(idle()).forgotten_until, None);
+    let mut answers = idle();
+    answers
+        .jobs
+        .push(job(1000, "SUCCEEDED", at(-100), Some(at(-99))));
+    let view = view(answers);
+    assert_eq!(view.forgotten_until, Some(at(-290)));
+    assert!(view.ran_a_job, "what is forgotten has run");
 }
 
 #[test]
@@ -468,7 +486,7 @@ fn finds_the_batches_of_a_stream_in_recorded_jobs_and_sql() {
     let sql: [Vec<SqlExecution>; 2] = recorded!("sql_stream.json");
     let now = Timestamp::parse_spark("2026-11-22T18:00:00.000GMT").unwrap();
     for (jobs, sql) in jobs.into_iter().zip(sql) {
-        let alone = [(jobs, vec![]), (vec![], sql)];
+        let alone = [(jobs, vec![]), (idle().jobs, sql)];
         for (jobs, sql) in alone {
             let answers = SparkAnswers {
                 jobs,
@@ -480,38 +498,6 @@ fn finds_the_batches_of_a_stream_in_recorded_jobs_and_sql() {
             assert!(view.last_stream_batch.is_some());
             assert_eq!(view.last_stream_batch, view.last_completion);
         }
-    }
-}
-
-#[test]
-fn a_stream_is_recognised_by_its_signature_anywhere_in_a_description() {
-    let ids = "id = 83656dd0-25f3-40a4-8482-43d53b0ea9ab\n\
-        runId = 99da2b92-e720-4605-9711-e988ba3e3a61\n";
-    let streams = [
-        STREAM.to_owned(),
-        format!("rates{STREAM}"),
-        format!("{ids}batch = init"),
-        format!("a name with id = in it\n{ids}batch = 0"),
-        format!("id = 83656dd0\n{ids}batch = 12\nand more"),
-        STREAM.replace('\n', "<br/>"),
-    ];
-    for text in streams {
-        assert!(is_stream_batch(&text), "{text}");
-    }
-    let others = [
-        String::new(),
-        "collect at notebook.py:17".to_owned(),
-        "id = 1\nrunId = 2\nbatch = 3".to_owned(),
-        ids.to_owned(),
-        format!("{ids}batch = "),
-        format!("{ids}batch = x"),
-        STREAM.replace("runId", "runid"),
-        STREAM.replace("25f3-", "25f3_"),
-        STREAM.replace('\n', " "),
-        "id = äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü".to_owned(),
-    ];
-    for text in others {
-        assert!(!is_stream_batch(&text), "{text}");
     }
 }
 
@@ -528,88 +514,6 @@ fn the_latest_batch_of_a_stream_is_told_apart_from_other_work() {
     let view = view(answers);
     assert_eq!(view.last_stream_batch, Some(at(-199)));
     assert_eq!(view.last_completion, Some(at(-99)));
-}
-
-fn thread(name: &str, frames: &[&str]) -> Thread {
-    let value = json!({"threadId": 5, "threadName": name, "threadState": "WAITING",
-        "stackTrace": {"elems": frames}, "blockedByLock": "", "holdingLocks": []});
-    serde_json::from_value(value).unwrap()
-}
-
-#[test]
-fn a_thread_inside_a_databricks_drivers_execute_is_a_running_command() {
-    let frames = [
-        "com.databricks.backend.daemon.driver.DriverLocal.execute(DriverLocal.scala:408)",
-        "app//com.databricks.backend.daemon.driver.PythonDriverLocal.executePython(X.scala:1)",
-        "at com.databricks.backend.daemon.driver.JupyterDriverLocal.executeCommand(X.scala:1)",
-    ];
-    for frame in frames {
-        let stack = [
-            "java.base@17.0.15/java.lang.Object.wait(Native Method)",
-            frame,
-        ];
-        let threads = vec![thread("main", &[]), thread("Thread-42", &stack)];
-        let signal = running_command(&Ok(threads));
-        assert_eq!(
-            signal,
-            Signal::Known(Some("Thread-42".to_owned())),
-            "{frame}"
-        );
-    }
-}
-
-#[test]
-fn any_other_thread_says_nothing() {
-    let frames = [
-        "com.databricks.backend.daemon.driver.DriverWrapper.tryExecutingCommand(D.scala:645)",
-        "com.databricks.backend.daemon.driver.DriverLocal.withAttributionTags(D.scala:48)",
-        "com.databricks.backend.daemon.driver.DriverWrapper.execute(D.scala:1)",
-        "com.databricks.backend.daemon.data.DriverLocal.execute(D.scala:1)",
-        "org.example.com.databricks.backend.daemon.driver.DriverLocal.execute(D.scala:1)",
-        "com.databricks.backend.daemon.driver.execute(D.scala:1)",
-        "execute",
-        "",
-        "((..//",
-    ];
-    for frame in frames {
-        let signal = running_command(&Ok(vec![thread("Thread-42", &[frame])]));
-        assert_eq!(signal, Signal::Known(None), "{frame}");
-    }
-    let recordings: [Vec<Thread>; 2] = recorded!("threads.json");
-    for threads in recordings {
-        assert!(
-            threads
-                .iter()
-                .any(|thread| !thread.stack_trace.frames().is_empty())
-        );
-        assert_eq!(running_command(&Ok(threads)), Signal::Known(None));
-    }
-}
-
-#[test]
-fn stacks_are_read_as_object_and_as_list_and_nothing_else() {
-    let dump = |stack: Value| json!([{"threadName": "t", "stackTrace": stack}]).to_string();
-    let frame = "com.databricks.backend.daemon.driver.DriverLocal.execute(D.scala:1)";
-    for stack in [json!({"elems": [frame]}), json!([frame])] {
-        let threads = parse::<Vec<Thread>>(&dump(stack));
-        assert_eq!(
-            running_command(&Ok(threads)),
-            Signal::Known(Some("t".to_owned()))
-        );
-    }
-    for stack in [Value::Null, json!("text"), json!({"frames": []})] {
-        assert!(serde_json::from_str::<Vec<Thread>>(&dump(stack)).is_err());
-    }
-}
-
-#[test]
-fn a_dump_that_is_empty_or_failed_is_unknown() {
-    assert!(running_command(&Ok(vec![])).why().is_some());
-    let failed = Err(Why::new("the driver proxy answered 404"));
-    assert_eq!(
-        running_command(&failed),
-        Signal::unknown("the driver proxy answered 404")
-    );
 }
 
 fn a_status() -> impl Strategy<Value = String> {
@@ -655,7 +559,7 @@ proptest! {
             })
             .collect();
         let answers = SparkAnswers { jobs: jobs.clone(), sql: rows.clone(), ..idle() };
-        let runs = has_running_job(&jobs) || rows.iter().any(|row| row.status == "RUNNING");
+        let runs = runs_a_job(&jobs) || rows.iter().any(|row| row.status == "RUNNING");
         match judged(answers) {
             Signal::Known(view) if view.busy.is_some() => prop_assert!(runs),
             Signal::Known(view) => {
@@ -673,4 +577,42 @@ proptest! {
             Signal::NotAsked => prop_assert!(false),
         }
     }
+}
+
+#[test]
+fn longest_id_of_an_application_is_an_id() {
+    let live = json!({"completed": false, "startTime": spark_time(at(-600))});
+    let id = "a".repeat(MAX_ID_CHARS);
+    let answer = json!([{"id": id, "attempts": [live]}]).to_string();
+    let live = live_application(&parse::<Vec<Application>>(&answer));
+    assert_eq!(live.map(|live| live.id), Ok(id));
+}
+
+#[test]
+fn epoch_of_zero_is_no_start_of_an_application() {
+    let attempt = json!({"completed": false, "startTimeEpoch": 0});
+    let answer = json!([{"id": "app-1", "attempts": [attempt]}]).to_string();
+    assert!(live_application(&parse::<Vec<Application>>(&answer)).is_err());
+}
+
+#[test]
+fn work_under_way_is_told_from_work_that_ended() {
+    let stages = |status: &str| runs_a_stage(&[stage(0, "COMPLETE"), stage(1, status)]);
+    assert!(stages("ACTIVE"));
+    for ended in ["COMPLETE", "FAILED", "SKIPPED", "PENDING"] {
+        assert!(!stages(ended), "{ended}");
+    }
+    let jobs =
+        |status: &str| runs_a_job(&[job(0, "FAILED", at(-9), None), job(1, status, at(-9), None)]);
+    assert!(jobs("RUNNING"));
+    assert!(!jobs("SUCCEEDED"));
+    let executions = |status: &str| {
+        runs_sql(&[
+            execution(0, "FAILED", at(-9), 5),
+            execution(1, status, at(-9), 5),
+        ])
+    };
+    assert!(executions("RUNNING"));
+    assert!(!executions("COMPLETED"));
+    assert!(!runs_a_job(&[]) && !runs_a_stage(&[]) && !runs_sql(&[]));
 }

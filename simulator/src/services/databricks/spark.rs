@@ -1,16 +1,21 @@
 //! Spark's REST API as a driver answers it (measured on Spark 3.5.9): applications, jobs, stages, SQL
-//! executions, executors, threads.
+//! executions, executors, threads, environment.
 //!
 //! Optional fields are left out when they have no value, dates end in the literal `GMT`, jobs come newest
-//! first and SQL executions oldest first, 20 at a time. `activeTasks` is always 0, as the real one's mostly
-//! is: job and stage status tell of work, task counts do not.
+//! first. Job and stage status tell of work, task counts do not. Of finished work the earliest ended is
+//! forgotten first.
+
+mod process;
+mod sql;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::driver_proxy::{DriverVisit, page};
 use crate::encode;
 use crate::http::Answer;
-use crate::world::{Moment, SparkJob, SqlExecution};
+use crate::world::{Moment, SparkJob};
 
 pub(super) fn answer(driver: &DriverVisit<'_>, path: &[&str]) -> Result<Answer, Answer> {
     match path {
@@ -55,9 +60,10 @@ fn application(driver: &DriverVisit<'_>, path: &[&str]) -> Result<Answer, Answer
                 &keys,
             )
         }
-        ["sql"] => sql(driver),
-        ["executors" | "allexecutors"] => ok(driver, &[], || json!([driver_executor(driver)])),
-        ["executors", "driver", "threads"] => ok(driver, &[], || threads(driver)),
+        ["sql"] => sql::answer(driver),
+        ["executors" | "allexecutors"] => ok(driver, &[], || json!([process::executor(driver)])),
+        ["executors", "driver", "threads"] => ok(driver, &[], || process::threads(driver)),
+        ["environment"] => ok(driver, &[], || process::environment(driver)),
         ["streaming", "statistics"] => Err(Answer::text(
             404,
             "no streaming listener attached to Databricks Shell",
@@ -125,32 +131,53 @@ fn app_started(driver: &DriverVisit<'_>) -> Moment {
 
 fn applications(driver: &DriverVisit<'_>) -> Value {
     let clock = &driver.visit.world.clock;
-    if driver.visit.request.query.first("status") == Some("completed") {
-        return json!([]);
-    }
+    let spark = &driver.cluster.spark;
     // The application comes up a little after the cluster is told as started.
     let started = clock.epoch_ms(app_started(driver)) + 5_000;
-    let started = started.min(clock.now_ms());
-    json!([{
-        "id": driver.cluster.spark_app_id(),
+    let own = (
+        driver.cluster.spark_app_id(),
+        started.min(clock.now_ms()),
+        spark.has_ended,
+    );
+    let others = spark.other_applications.iter().map(|other| {
+        let started = clock.epoch_ms(other.started);
+        (other.id.clone(), started, other.has_ended)
+    });
+    let wanted = driver.visit.request.query.first("status");
+    std::iter::once(own)
+        .chain(others)
+        .filter(|(_, _, has_ended)| match wanted {
+            Some("completed") => *has_ended,
+            Some("running") => !has_ended,
+            _ => true,
+        })
+        .map(|(id, started, has_ended)| application_json(driver, &id, started, has_ended))
+        .collect()
+}
+
+fn application_json(driver: &DriverVisit<'_>, id: &str, started: i64, has_ended: bool) -> Value {
+    let now = driver.visit.world.clock.now_ms();
+    let end = if has_ended { now } else { -1 };
+    json!({
+        "id": id,
         "name": "Databricks Shell",
         "attempts": [{
             "startTime": encode::spark_time(started),
-            "endTime": "1969-12-31T23:59:59.999GMT",
+            "endTime": encode::spark_time(end),
             "lastUpdated": encode::spark_time(started),
-            "duration": clock.now_ms() - started,
+            "duration": now - started,
             "sparkUser": "root",
-            "completed": false,
+            "completed": has_ended,
             "appSparkVersion": driver.cluster.spark.version,
             "startTimeEpoch": started,
-            "endTimeEpoch": -1,
+            "endTimeEpoch": end,
             "lastUpdatedEpoch": started,
         }],
-    }])
+    })
 }
 
-/// All jobs that the UI still knows with their ids, oldest first.
-fn known_jobs(driver: &DriverVisit<'_>) -> Vec<(usize, SparkJob)> {
+/// All jobs so far in order of their ids.
+fn all_jobs(driver: &DriverVisit<'_>) -> Vec<SparkJob> {
     let now = driver.visit.world.now();
     let spark = &driver.cluster.spark;
     let batches = spark.streams.iter().flat_map(|stream| stream.batches(now));
@@ -162,10 +189,31 @@ fn known_jobs(driver: &DriverVisit<'_>) -> Vec<(usize, SparkJob)> {
         .filter(|job| job.submitted <= now)
         .collect();
     all.sort_by_key(|job| job.submitted);
-    let forgotten = all.len().saturating_sub(spark.retained_jobs);
-    all.into_iter()
-        .enumerate()
-        .filter(|(index, job)| *index >= forgotten || is_running(job.completed, now))
+    all
+}
+
+/// The jobs that the UI still knows with their ids, oldest first.
+fn known_jobs(driver: &DriverVisit<'_>) -> Vec<(usize, SparkJob)> {
+    let all = all_jobs(driver);
+    let ends: Vec<_> = all.iter().map(|job| job.completed).collect();
+    let retained = driver.cluster.spark.retained_jobs;
+    let forgotten = forget(&ends, retained, driver.visit.world.now());
+    let numbered = all.into_iter().enumerate();
+    numbered.filter(|(id, _)| !forgotten.contains(id)).collect()
+}
+
+/// Which of the rows with these ends are too many: of those that have ended, the ones that ended first.
+fn forget(ends: &[Option<Moment>], retained: usize, now: Moment) -> BTreeSet<usize> {
+    let ended = ends.iter().enumerate().filter_map(|(id, end)| {
+        let end = end.filter(|end| !is_running(Some(*end), now))?;
+        Some((end, id))
+    });
+    let by_end: BTreeSet<(Moment, usize)> = ended.collect();
+    let too_many = ends.len().saturating_sub(retained);
+    by_end
+        .into_iter()
+        .take(too_many)
+        .map(|(_, id)| id)
         .collect()
 }
 
@@ -260,141 +308,6 @@ fn stages(driver: &DriverVisit<'_>) -> Vec<Value> {
                 stage["completionTime"] = json!(encode::spark_time(clock.epoch_ms(completed)));
             }
             stage
-        })
-        .collect()
-}
-
-fn sql(driver: &DriverVisit<'_>) -> Result<Answer, Answer> {
-    let query = &driver.visit.request.query;
-    let number = |key: &str, default: i64| match query.first(key) {
-        None => Ok(default),
-        Some(text) => text
-            .parse::<i64>()
-            .map_err(|_| page(404, "Error 404 Not Found")),
-    };
-    let (offset, length) = (number("offset", 0)?, number("length", 20)?);
-    let details = query.first("details").is_none_or(|text| text == "true");
-    let plans = query
-        .first("planDescription")
-        .is_none_or(|text| text == "true");
-    let now = driver.visit.world.now();
-    let spark = &driver.cluster.spark;
-    let batches = spark
-        .streams
-        .iter()
-        .flat_map(|stream| stream.batches(now))
-        .map(|job| SqlExecution {
-            submitted: job.submitted,
-            completed: job.completed,
-            fails: false,
-            description: job.description.unwrap_or_default(),
-        });
-    let mut executions: Vec<SqlExecution> = spark
-        .sql
-        .iter()
-        .cloned()
-        .chain(batches)
-        .filter(|execution| execution.submitted <= now)
-        .collect();
-    executions.sort_by_key(|execution| execution.submitted);
-    let rows: Vec<Value> = executions
-        .iter()
-        .enumerate()
-        // A negative offset was seen to return everything.
-        .skip(usize::try_from(offset).unwrap_or(0))
-        .take(if offset < 0 {
-            usize::MAX
-        } else {
-            usize::try_from(length).unwrap_or(0)
-        })
-        .map(|(id, execution)| sql_json(driver, id, execution, details, plans))
-        .collect();
-    ok(
-        driver,
-        &["details", "planDescription", "offset", "length"],
-        || json!(rows),
-    )
-}
-
-fn sql_json(
-    driver: &DriverVisit<'_>,
-    id: usize,
-    execution: &SqlExecution,
-    details: bool,
-    plans: bool,
-) -> Value {
-    let clock = &driver.visit.world.clock;
-    let now = clock.now();
-    let runs = is_running(execution.completed, now);
-    let end = execution.completed.filter(|_| !runs).unwrap_or(now);
-    let status = match (runs, execution.fails) {
-        (true, _) => "RUNNING",
-        (false, true) => "FAILED",
-        (false, false) => "COMPLETED",
-    };
-    let duration = clock.epoch_ms(end) - clock.epoch_ms(execution.submitted);
-    let (running, finished) = if runs {
-        (vec![id], vec![])
-    } else {
-        (vec![], vec![id])
-    };
-    let mut row = json!({
-        "id": id,
-        "status": status,
-        "description": execution.description,
-        "planDescription": if plans { "== Physical Plan ==\nLocalTableScan (1)\n" } else { "" },
-        "submissionTime": encode::spark_time(clock.epoch_ms(execution.submitted)),
-        "duration": duration,
-        "runningJobIds": running,
-        "successJobIds": if execution.fails { vec![] } else { finished.clone() },
-        "failedJobIds": if execution.fails { finished } else { vec![] },
-        "nodes": [],
-        "edges": [],
-    });
-    if details {
-        row["nodes"] = json!([{ "nodeId": 0, "nodeName": "LocalTableScan", "metrics": [] }]);
-    }
-    row
-}
-
-fn driver_executor(driver: &DriverVisit<'_>) -> Value {
-    let clock = &driver.visit.world.clock;
-    let cores = driver.cluster.vms.first().map_or(4.0, |vm| vm.cores);
-    json!({
-        "id": "driver",
-        "hostPort": "10.139.64.10:38000",
-        "isActive": true,
-        "rddBlocks": 0,
-        "memoryUsed": 0,
-        "diskUsed": 0,
-        "totalCores": cores,
-        "maxTasks": cores,
-        "activeTasks": 0,
-        "failedTasks": 0,
-        "completedTasks": known_jobs(driver).len() * 8,
-        "totalTasks": known_jobs(driver).len() * 8,
-        "totalDuration": 0,
-        "addTime": encode::spark_time(clock.epoch_ms(app_started(driver))),
-        "isExcluded": false,
-    })
-}
-
-fn threads(driver: &DriverVisit<'_>) -> Value {
-    driver
-        .cluster
-        .spark
-        .threads
-        .iter()
-        .enumerate()
-        .map(|(id, frames)| {
-            json!({
-                "threadId": id + 1,
-                "threadName": format!("Thread-{id}"),
-                "threadState": "RUNNABLE",
-                "stackTrace": { "elems": frames },
-                "blockedByLock": "",
-                "holdingLocks": [],
-            })
         })
         .collect()
 }

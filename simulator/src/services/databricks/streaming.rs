@@ -1,7 +1,7 @@
 //! The driver's page of structured streaming queries (measured on Spark 3.5.3).
 //!
 //! Until the first query of an application the page does not exist and its address redirects to the same
-//! UI's jobs. Afterwards it is a page of HTML with a table of active queries, only if there is one, and a
+//! UI's jobs; where `spark.sql.streaming.ui.enabled` is off, it does so for ever (`SharedState`). Afterwards it is a page of HTML with a table of active queries, only if there is one, and a
 //! table of completed ones, only if there is one. Names of queries are a user's text and are escaped.
 
 use super::driver_proxy::{DriverVisit, page};
@@ -16,7 +16,7 @@ pub(super) fn answer(driver: &DriverVisit<'_>) -> Result<Answer, Answer> {
     let known: Vec<&Stream> = spark
         .streams
         .iter()
-        .filter(|stream| stream.started <= now)
+        .filter(|stream| stream.started <= now && spark.shows_streams())
         .collect();
     let host = &driver.visit.workspace.host;
     Ok(match &spark.streaming_page {

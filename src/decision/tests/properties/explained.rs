@@ -38,6 +38,7 @@ fn is_of_the_past(world: &World) -> bool {
         spark.map(|spark| spark.application_started),
         spark.and_then(|spark| spark.last_completion),
         spark.and_then(|spark| spark.last_stream_batch),
+        spark.and_then(|spark| spark.forgotten_until),
         quiet_since(&signals.driver_node),
         quiet_since(&signals.all_nodes),
     ];
@@ -121,7 +122,12 @@ proptest! {
             | KeepReason::SparkBusy { .. }
             | KeepReason::Contradictory { .. }
             | KeepReason::StreamActive => true,
-            KeepReason::NodesBusy { .. } => explanation.deciding == Some(11),
+            // An executor's load is no objection beside a quiet Spark.
+            KeepReason::NodesBusy { .. } => {
+                let driver = world.signals.driver_node.known();
+                let driver_works = matches!(driver, Some(NodesView::Busy { .. }));
+                driver_works && explanation.deciding == Some(11)
+            }
             KeepReason::Exempt { .. }
             | KeepReason::KeepUntil { .. }
             | KeepReason::RecentActivity { .. }

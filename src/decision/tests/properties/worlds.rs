@@ -39,7 +39,7 @@ impl Mix {
 }
 
 /// Worlds that differ from the idle one in a few values.
-pub(super) fn nearly_idle() -> BoxedStrategy<World> {
+pub(crate) fn nearly_idle() -> BoxedStrategy<World> {
     world(NEAR, Just(NOW).boxed())
         .prop_map(|mut world| {
             make_nodes_agree(&mut world.signals);
@@ -224,14 +224,16 @@ fn spark(mix: Mix) -> BoxedStrategy<SparkView> {
         mix.of(idle.last_completion, maybe_instant()),
         mix.of(true, any::<bool>()),
         prop_oneof![2 => Just(None), 1 => maybe_instant()],
+        prop_oneof![2 => Just(None), 1 => maybe_instant()],
     )
         .prop_map(
-            |(application_started, busy, last_completion, ran, batch)| SparkView {
+            |(application_started, busy, last_completion, ran, batch, forgotten)| SparkView {
                 application_started,
                 busy,
                 last_completion,
                 ran_a_job: ran,
                 last_stream_batch: batch,
+                forgotten_until: forgotten,
             },
         )
         .boxed()

@@ -178,6 +178,44 @@ fn a_redirect_to_the_same_uis_jobs_means_that_there_was_never_a_query() {
 }
 
 #[test]
+fn a_redirect_to_the_jobs_at_the_drivers_own_address_is_that_of_the_same_ui() {
+    let locations = [
+        "http://10.139.64.10:40001/jobs/",
+        "http://172.16.5.4:40001/jobs/",
+        "http://192.168.0.4:40001/jobs/",
+        "http://127.0.0.1:40001/jobs/",
+        "http://[::1]:40001/jobs/",
+        "http://localhost:40001/jobs/",
+    ];
+    for location in locations {
+        let never = Signal::Known(StreamingView::NeverAny);
+        assert_eq!(redirect(location), never, "{location}");
+    }
+    let others = [
+        "http://20.50.2.1:40001/jobs/",
+        "http://172.32.5.4:40001/jobs/",
+        "http://169.254.169.254:40001/jobs/",
+        "http://10.139.64.10/jobs/",
+        "http://10.139.64.10:4040/jobs/",
+        "http://10.139.64.10:40001/jobs",
+        "http://10.139.64.10:40001/jobs/job/",
+        "http://10.139.64.10:40001/login.html",
+        "http://10.139.64.10:40001/jobs/?o=5555555555555555",
+        "http://10.139.64.10:40001/jobs/#x",
+        "http://user@10.139.64.10:40001/jobs/",
+        "http://:word@10.139.64.10:40001/jobs/",
+        "https://10.139.64.10:40001/jobs/",
+        "ftp://10.139.64.10:40001/jobs/",
+        "http://driver:40001/jobs/",
+        "http://localhost.evil.example:40001/jobs/",
+        "http://10.139.64.10.evil.example:40001/jobs/",
+    ];
+    for location in others {
+        assert_unknown(&redirect(location));
+    }
+}
+
+#[test]
 fn the_recorded_redirect_is_spark_s_host_and_the_path_of_the_jobs() {
     for head in BEFORE {
         let location = head
@@ -241,4 +279,27 @@ fn a_call_that_failed_is_unknown_with_its_reason() {
     let why = Why::new("the driver proxy answered 503");
     let signal = streaming(&StreamingPage::Unusable(why.clone()), &ui(), false);
     assert_eq!(signal, Signal::Unknown(why));
+}
+
+#[test]
+fn each_trace_of_an_active_query_needs_its_heading() {
+    for trace in ["<span id=\"activeQueries\"></span>", "<td>RUNNING</td>"] {
+        let html = STOPPED[0].replace("</body>", &format!("{trace}</body>"));
+        assert_ne!(html, STOPPED[0]);
+        assert_unknown(&page(&html));
+    }
+}
+
+#[test]
+fn that_there_was_never_a_query_is_believed_only_where_a_page_could_appear() {
+    let by = |shows_streams| never_any(&Ok(Environment { shows_streams }));
+    assert_eq!(by(Some(true)), Signal::Known(StreamingView::NeverAny));
+    let off = by(Some(false));
+    assert!(
+        off.why().is_some_and(|why| why.0.contains("switched off")),
+        "{off:?}"
+    );
+    assert_unknown(&by(None));
+    let why = Why::new("the driver proxy answered 404");
+    assert_eq!(never_any(&Err(why.clone())), Signal::Unknown(why));
 }
