@@ -17,6 +17,7 @@ pub struct Match {
     cluster: Option<String>,
     body_part: Option<String>,
     header: Option<(String, bool)>,
+    query_absent: Option<String>,
 }
 
 impl Match {
@@ -111,6 +112,13 @@ impl Match {
         self
     }
 
+    /// And no such key in the query.
+    #[must_use]
+    pub fn without_query(mut self, key: &str) -> Self {
+        self.query_absent = Some(key.to_owned());
+        self
+    }
+
     /// Whether a request meets all conditions.
     pub fn matches(&self, request: &Request) -> bool {
         let Self {
@@ -123,6 +131,7 @@ impl Match {
             cluster,
             body_part,
             header,
+            query_absent,
         } = self;
         method
             .as_ref()
@@ -148,6 +157,9 @@ impl Match {
             && body_part
                 .as_ref()
                 .is_none_or(|part| String::from_utf8_lossy(&request.body).contains(part))
+            && query_absent
+                .as_ref()
+                .is_none_or(|key| request.query.first(key).is_none())
             && header
                 .as_ref()
                 .is_none_or(|(name, is_there)| request.headers.contains_key(name) == *is_there)

@@ -227,10 +227,10 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         spark_job,
     ),
     driver(
-        "GET …/applications/{id}/jobs",
-        "Spark jobs",
-        &["list Spark jobs"],
-        |one| ends(one, "/jobs"),
+        "GET …/applications/{id}/jobs?status=running",
+        "running Spark jobs",
+        &["list running Spark jobs"],
+        |one| ends(one, "/jobs").query("status", "running"),
         spark_job,
     ),
     driver(
@@ -246,6 +246,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         &["list SQL executions"],
         |one| ends(one, "/sql"),
         |one| spark(one, Spark::quiet().sql(SqlExecution::running(minutes(1)))),
+    ),
+    driver(
+        "GET …/applications/{id}/jobs",
+        "when a Spark job ended last",
+        &["list Spark jobs"],
+        |one| ends(one, "/jobs").without_query("status"),
+        spark_job,
     ),
     driver(
         "GET …/StreamingQuery/",
@@ -295,10 +302,16 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         )
     },
     arm(
+        "GET management.azure.com, the VMs",
+        "the machines of the managed resource group",
+        &["list the VMs of the managed resource group"],
+        |one| arm_path(&one.managed_group_id).path_suffix("/virtualMachines"),
+    ),
+    arm(
         "GET management.azure.com, metrics of a VM",
         "the load of machines",
         &["read the metrics of a VM"],
-        |one| arm_path(&one.managed_group_id),
+        |one| arm_path(&one.managed_group_id).path_suffix("/metrics"),
     ),
     Endpoint {
         witness: Witness::Nodes,
