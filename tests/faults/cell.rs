@@ -147,10 +147,18 @@ fn without_numbers(text: &str, names: &[(String, &'static str)]) -> String {
     for (name, instead) in names {
         text = text.replace(name.as_str(), instead);
     }
+    for before in [" in ", " for "] {
+        text = without_durations(&text, before);
+    }
+    without_foreign_words(&text)
+}
+
+/// Puts `…` for every duration after these words.
+fn without_durations(text: &str, words: &str) -> String {
     let mut plain = String::new();
-    let mut rest = text.as_str();
-    while let Some(at) = rest.find(" in ") {
-        let (before, after) = rest.split_at(at + " in ".len());
+    let mut rest = text;
+    while let Some(at) = rest.find(words) {
+        let (before, after) = rest.split_at(at + words.len());
         plain.push_str(before);
         let end = after.find(|next: char| !(next.is_ascii_alphanumeric() || "µ.".contains(next)));
         let (word, tail) = after.split_at(end.unwrap_or(after.len()));
@@ -158,5 +166,5 @@ fn without_numbers(text: &str, names: &[(String, &'static str)]) -> String {
         plain.push_str(if is_duration { "…" } else { word });
         rest = tail;
     }
-    without_foreign_words(&(plain + rest))
+    plain + rest
 }
