@@ -15,7 +15,7 @@ use crate::decision::{Changed, Decision, Proof, decide};
 use crate::escape::Shown;
 use crate::plan::Permit;
 use crate::report::Outcome;
-use crate::service::{CallError, CallErrorCause};
+use crate::service::{CallError, CallErrorCause, Lane};
 use crate::signals::Signals;
 use crate::signals::gather::{Gatherer, LookKind};
 use crate::timestamp::Timestamp;
@@ -49,8 +49,9 @@ pub struct Action<'a> {
     pub databricks: &'a Databricks,
     pub gatherer: &'a Gatherer,
     pub limits: ActionLimits,
-    /// When the sweep ends; nothing is read back after it.
-    pub deadline: Instant,
+    /// Ends the sweep, after which nothing is read back, and knows whether our
+    /// clock is the workspace's.
+    pub lane: &'a Lane,
 }
 
 /// A `clusters/delete` that was sent, and what came of it so far.
@@ -128,6 +129,9 @@ impl Action<'_> {
                 .map_err(|error| Changed::Unreadable(error.to_string()))?;
             if asked_at.elapsed() <= RECORD_LASTS / 2 {
                 signals.renew_cluster(record);
+                if let Some(skew) = self.lane.clock_skew() {
+                    return Err(Changed::Unreadable(skew.to_string()));
+                }
                 let proof = first.confirmed_by(self.decide(&signals, now))?;
                 return Ok((proof, asked_at + RECORD_LASTS));
             }
@@ -150,7 +154,7 @@ impl Action<'_> {
         {
             return refused(error);
         }
-        let until = (Instant::now() + self.limits.read_back_for).min(self.deadline);
+        let until = (Instant::now() + self.limits.read_back_for).min(self.lane.deadline());
         loop {
             let seen = self.databricks.get_cluster(proof.cluster()).await;
             let is_last = Instant::now() + self.limits.read_back_every >= until;

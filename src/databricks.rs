@@ -247,7 +247,7 @@ impl Databricks {
             body_cap: ONE_CAP,
             until: None,
         };
-        let me: Me = self.send(call).await?;
+        let Answer(me) = self.send::<Answer<Me>>(call).await?;
         let groups = me.groups.unwrap_or_default();
         let is_admin = |group: &Group| group.display.as_deref() == Some("admins");
         Ok(if groups.iter().any(is_admin) {
@@ -334,10 +334,22 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Answer<T> {
         #[derive(Deserialize)]
         struct Disguise {
             error_code: Option<IgnoredAny>,
+            error: Option<IgnoredAny>,
+            message: Option<IgnoredAny>,
+            detail: Option<IgnoredAny>,
         }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let disguise: Disguise = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        if disguise.error_code.is_some() {
+        let Disguise {
+            error_code,
+            error,
+            message,
+            detail,
+        } = disguise;
+        // No answer that is read through this has such a member, and lists are absent
+        // where they are empty: an error would look like "nothing found".
+        let said = [error_code, error, message, detail];
+        if said.iter().any(Option::is_some) {
             let body = ErrorBody::parse(raw.get());
             return Err(D::Error::custom(format!(
                 "an error with status 200: {body}"

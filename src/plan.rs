@@ -97,6 +97,8 @@ pub enum Deferral {
     IncompleteListing,
     /// The sweep's time was up.
     Deadline,
+    /// Our clock is not the workspace's, so no age can be trusted.
+    ClockSkew,
 }
 
 impl Deferral {
@@ -108,6 +110,7 @@ impl Deferral {
             Self::SweepCap => "sweep_cap",
             Self::IncompleteListing => "incomplete_listing",
             Self::Deadline => "deadline",
+            Self::ClockSkew => "clock_skew",
         }
     }
 
@@ -119,6 +122,7 @@ impl Deferral {
             Self::SweepCap => "idle, but the cap for the whole sweep is reached",
             Self::IncompleteListing => "idle, but a page of the cluster list could not be read",
             Self::Deadline => "idle, but the sweep's time was up",
+            Self::ClockSkew => "idle by a clock that is not the workspace's",
         }
     }
 }
@@ -224,13 +228,13 @@ impl Plan {
         (self.slots, waiting.collect())
     }
 
-    /// Ends the plan because the sweep's time is up.
+    /// Ends the plan before its slots are used up, and says why.
     #[must_use]
-    pub fn finish_at_deadline(self) -> (u32, Vec<(Proof, Deferral)>) {
+    pub fn finish_early(self, why: Deferral) -> (u32, Vec<(Proof, Deferral)>) {
         let (slots, mut waiting) = self.finish();
         let reachable = usize::try_from(slots).unwrap_or(usize::MAX);
         for (_, deferral) in waiting.iter_mut().take(reachable) {
-            *deferral = Deferral::Deadline;
+            *deferral = why;
         }
         (slots, waiting)
     }

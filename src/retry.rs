@@ -8,9 +8,6 @@
 
 use std::time::Duration;
 
-use time::PrimitiveDateTime;
-use time::macros::format_description;
-
 use crate::timestamp::Timestamp;
 
 /// The ways in which an exchange ends without an answer.
@@ -227,16 +224,7 @@ pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
         // More digits than a u64 holds: longer than any budget.
         return Some(Duration::MAX);
     }
-    let format = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let date = PrimitiveDateTime::parse(header, format).ok()?;
-    let millis = date
-        .assume_utc()
-        .unix_timestamp()
-        .checked_mul(1000)
-        .map(Timestamp::from_millis)?;
-    Some(millis.since(now))
+    Timestamp::parse_http(header).map(|at| at.since(now))
 }
 
 /// Reads the wait that an answer asks for in its message, as Azure's resource

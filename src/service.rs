@@ -5,8 +5,10 @@
 //! their token; what an answer means is the typed clients' business. A token
 //! never appears in an error, not even where the other side repeats it.
 
+mod attempt;
 mod error;
 mod lane;
+mod skew;
 mod wire;
 
 use std::sync::Arc;
@@ -14,19 +16,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, Method, Response};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
-use crate::transport::{Network, TransportError, TransportErrorKind, one_line};
+use crate::timestamp::Timestamp;
+use crate::transport::{Network, TransportError, one_line};
 use wire::{Wanted, accept, describe, request, target, without_token};
 
 pub use error::{CallError, CallErrorCause, StatusError};
 pub use lane::{Lane, Meter};
+pub use skew::ClockSkew;
 
 pub use crate::meter::Stage;
 
@@ -243,11 +247,19 @@ impl Service {
                 fastrand::f64(),
             );
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => self.pause(wait).await,
                 None => return Err(failure.cause),
             }
             earlier = Some(failure.cause);
         }
+    }
+
+    /// Waits before another attempt, and makes room for other workspaces if that is long.
+    async fn pause(&self, wait: Duration) {
+        if wait > attempt::slow_after(&self.network) {
+            self.lane.leave_place();
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// Whether a refused token is worth another, of which `renewed` were had for
@@ -277,27 +289,44 @@ impl Service {
             .map_err(|why| Failure::new(CallErrorCause::Transport(why), None))?;
         let _turn = self.lane.enter().await;
         // `acquire` fails only on a closed semaphore, and nothing closes it.
-        let _overall = self.network.overall().acquire().await.ok();
+        let place = self.network.overall().acquire().await.ok();
         let started = Instant::now();
         if ask.until.is_some_and(|until| started >= until) {
             return Err(Failure::new(CallErrorCause::TooLate, None));
         }
         *attempts += 1;
+        let sent_at = self.network.clock.now();
         let patience = self.network.limits.request_timeout;
-        let answer = tokio::time::timeout(patience, self.network.transport.send(request))
+        let sending = tokio::time::timeout(patience, self.network.transport.send(request));
+        let answer = attempt::patiently(&self.network, &self.lane, place, sending)
             .await
             .unwrap_or_else(|_| Err(TransportError::timeout(patience)));
         let elapsed = started.elapsed();
-        if !was_refused(&answer) {
+        if !attempt::was_refused(&answer) {
             self.lane.meter().add(ask.stage, elapsed);
         }
-        log(ask, url, *attempts, elapsed, &answer);
+        attempt::log(ask, url, *attempts, elapsed, &answer);
         match answer {
             Ok(answer) => {
+                if self.audience == Audience::Databricks && !ask.from_users {
+                    self.compare_clocks(sent_at, answer.headers());
+                }
                 let header = self.retry_after(answer.headers());
                 accept(answer, wanted, token).map_err(|cause| Failure::new(cause, header))
             }
             Err(why) => Err(Failure::new(CallErrorCause::Transport(why), None)),
+        }
+    }
+
+    /// Notes where the workspace's clock differs from ours; an answer without a
+    /// date shows nothing.
+    fn compare_clocks(&self, sent_at: Timestamp, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let skew = date
+            .and_then(Timestamp::parse_http)
+            .and_then(|dated| ClockSkew::of(sent_at, self.network.clock.now(), dated));
+        if let Some(skew) = skew {
+            self.lane.note_skew(skew);
         }
     }
 
@@ -307,39 +336,9 @@ impl Service {
     }
 }
 
-fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
-    answer
-        .as_ref()
-        .is_err_and(|why| why.kind == TransportErrorKind::Refused)
-}
-
 /// More digits than milliseconds would only be noise in an error.
 fn whole_millis(elapsed: Duration) -> Duration {
     Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn log(
-    ask: &Ask<'_>,
-    url: &Url,
-    attempt: u32,
-    elapsed: Duration,
-    answer: &Result<Response<Bytes>, TransportError>,
-) {
-    let outcome = match answer {
-        Ok(answer) => answer.status().as_str().to_owned(),
-        Err(why) => why.kind.as_str().to_owned(),
-    };
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(
-        verb = ask.verb,
-        host = url.host_str().unwrap_or_default(),
-        path = url.path(),
-        status = outcome,
-        attempt,
-        elapsed_ms,
-        "Called {}",
-        url.host_str().unwrap_or_default()
-    );
 }
 
 /// Whether the answer means that another token could help. Databricks answers a

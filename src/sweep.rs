@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::action::ActionLimits;
@@ -162,17 +163,28 @@ impl Sweep {
     ) {
         let rules = self.rules();
         let throttles = Throttles::default();
+        let parallel = self.limits.parallel_workspaces;
+        let places = Arc::new(Semaphore::new(parallel.clamp(1, Semaphore::MAX_PERMITS)));
         let owned: Vec<Workspace> = workspaces.to_vec();
-        let visits = owned.into_iter().enumerate().map(|(place, workspace)| {
+        // A visit begins when there is a place for it; one that only waits for answers
+        // leaves its own, so more than these can be under way.
+        let begun = stream::iter(owned.into_iter().enumerate()).then(|(number, workspace)| {
+            let places = Arc::clone(&places);
+            // It fails only on a closed semaphore, and nothing closes it.
+            async move { (number, workspace, places.acquire_owned().await.ok()) }
+        });
+        let visits = begun.map(|(number, workspace, place)| {
             let clients = self.clients(&workspace, tokens, &throttles, deadline);
+            if let Some(place) = place {
+                clients.lane.take_place(place);
+            }
             let rules = rules.clone();
             async move {
                 let visit = workspace::sweep(&workspace, &clients, &rules);
-                (place, AssertUnwindSafe(visit).catch_unwind().await)
+                (number, AssertUnwindSafe(visit).catch_unwind().await)
             }
         });
-        let parallel = self.limits.parallel_workspaces.max(1);
-        let ended = stream::iter(visits).buffer_unordered(parallel);
+        let ended = visits.buffer_unordered(workspaces.len().max(1));
         tell_each(ended, workspaces, deadline, tell).await;
     }
 

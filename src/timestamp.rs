@@ -8,9 +8,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,17 @@ impl Timestamp {
     pub fn parse_spark(text: &str) -> Option<Self> {
         let instant = text.strip_suffix("GMT")?;
         Self::parse_rfc3339(&format!("{instant}Z"))
+    }
+
+    /// Parses the date of an HTTP header, `Sun, 22 Nov 2026 08:00:30 GMT` (RFC
+    /// 9110, 5.6.7, the one form that is still sent). `None` for anything else.
+    #[must_use]
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let format = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let date = PrimitiveDateTime::parse(text.trim(), format).ok()?;
+        Self::from_date_time(date.assume_utc())
     }
 
     /// Midnight UTC at the start of `YYYY-MM-DD`; `None` for anything else, a

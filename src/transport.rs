@@ -154,7 +154,12 @@ pub struct Network {
     pub clock: Arc<dyn Clock>,
     pub limits: NetworkLimits,
     overall: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
+
+/// How many slow requests may be under way beside those that are counted, for each
+/// of these: enough for many silent workspaces, and a bound on connections.
+const SLOW_BESIDE: usize = 4;
 
 impl Network {
     /// Puts the parts together; clones share the overall bound.
@@ -165,13 +170,15 @@ impl Network {
         clock: Arc<dyn Clock>,
         limits: NetworkLimits,
     ) -> Self {
-        let overall = limits.parallel_overall.clamp(1, Semaphore::MAX_PERMITS);
+        let most = Semaphore::MAX_PERMITS / SLOW_BESIDE;
+        let overall = limits.parallel_overall.clamp(1, most);
         Self {
             cloud,
             transport,
             clock,
             limits,
             overall: Arc::new(Semaphore::new(overall)),
+            waiting: Arc::new(Semaphore::new(overall * SLOW_BESIDE)),
         }
     }
 
@@ -179,6 +186,13 @@ impl Network {
     #[must_use]
     pub fn overall(&self) -> &Semaphore {
         &self.overall
+    }
+
+    /// The bound on requests that are under way beside these, because their answers
+    /// are slow.
+    #[must_use]
+    pub fn waiting(&self) -> &Semaphore {
+        &self.waiting
     }
 }
 

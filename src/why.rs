@@ -84,6 +84,8 @@ pub async fn why(sweep: &Sweep, request: &WhyRequest) -> Answer {
     let (signals, read_at) = gatherer.look_at_everything(found.cluster).await;
     let ClusterPolicy { policy, changes } = gatherer.policies.of(&signals.cluster);
     let explanation = explain(&signals, &policy, read_at);
+    let failures = found.failures.iter().map(ToString::to_string);
+    let skew = found.clients.lane.clock_skew();
     Answer::Explained(Box::new(Explained {
         workspace: workspace.name.clone(),
         host: workspace.url.host_str().unwrap_or_default().to_owned(),
@@ -93,6 +95,6 @@ pub async fn why(sweep: &Sweep, request: &WhyRequest) -> Answer {
         signals,
         read_at,
         explanation,
-        warnings: found.failures.iter().map(ToString::to_string).collect(),
+        warnings: failures.chain(skew.map(|skew| skew.to_string())).collect(),
     }))
 }

@@ -18,7 +18,6 @@ use crate::action::{Action, ActionLimits};
 use crate::azure_monitor::AzureMonitor;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterId};
-use crate::databricks::access::AccessProblem;
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
 use crate::human::Count;
@@ -27,11 +26,13 @@ use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, PolicySet, WorkspacePolicy};
 use crate::report::machines::Machines;
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
-use crate::service::{CallError, CallErrorCause, Lane};
+use crate::service::Lane;
 use crate::signals::Signals;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::{Gatherer, LookKind};
 use crate::spark::SparkDriver;
+
+pub(crate) use lines::not_answered;
 
 /// One workspace that the policy names.
 #[derive(Debug, Clone)]
@@ -134,24 +135,6 @@ pub(crate) fn gatherer(workspace: &Workspace, clients: &Clients, rules: &SweepRu
     }
 }
 
-/// What a first question that a workspace did not answer means.
-pub(crate) fn not_answered(error: &CallError) -> (FailureKind, String) {
-    match &error.cause {
-        CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
-        CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
-        CallErrorCause::Status(_)
-        | CallErrorCause::Transport(_)
-        | CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::TooLate
-        | CallErrorCause::Shape(_) => {
-            let problem = AccessProblem::of(error);
-            let sentence = format!("{}: {problem} ({error})", problem.as_str());
-            (FailureKind::Workspace, sentence)
-        }
-    }
-}
-
 impl Visit<'_> {
     /// The list could not be read at all.
     fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
@@ -243,16 +226,18 @@ impl Visit<'_> {
         let allowance = self.rules.allowances.of(mode);
         let mut plan = Plan::new(proofs.collect(), mode, caps, allowance);
         let mut outcomes: HashMap<ClusterId, Outcome> = HashMap::new();
-        while let Some(proof) = plan.next_candidate() {
+        let skewed = self.bar_of_the_clock();
+        while skewed.is_none()
+            && let Some(proof) = plan.next_candidate()
+        {
             let id = proof.cluster().clone();
             outcomes.insert(id, Outcome::WouldTerminate(proof));
         }
-        let (in_time, failures) = self.terminate(&mut plan, judged, &mut outcomes).await;
+        let (stopped, failures) = self.terminate(&mut plan, judged, &mut outcomes).await;
         self.failures.extend(failures);
-        let (unused, waiting) = if in_time {
-            plan.finish()
-        } else {
-            plan.finish_at_deadline()
+        let (unused, waiting) = match stopped.or(skewed) {
+            None => plan.finish(),
+            Some(why) => plan.finish_early(why),
         };
         allowance.give_back(unused);
         for (proof, why) in waiting {
@@ -272,13 +257,13 @@ impl Visit<'_> {
     }
 
     /// Uses the plan's permits one after the other; readings back go side by
-    /// side. Whether there was time for all, and which of them failed.
+    /// side. Why that stopped early, if it did, and which of them failed.
     async fn terminate(
         &self,
         plan: &mut Plan,
         judged: &[(Judged, Option<Proof>)],
         outcomes: &mut HashMap<ClusterId, Outcome>,
-    ) -> (bool, Vec<Failure>) {
+    ) -> (Option<Deferral>, Vec<Failure>) {
         let clusters: HashMap<&ClusterId, &Cluster> = judged
             .iter()
             .map(|(one, _)| (&one.signals.cluster.id, &one.signals.cluster))
@@ -287,14 +272,14 @@ impl Visit<'_> {
             databricks: &self.clients.databricks,
             gatherer: &self.gatherer,
             limits: self.rules.action,
-            deadline: self.clients.lane.deadline(),
+            lane: &self.clients.lane,
         };
         let mut sent = Vec::new();
-        let mut in_time = true;
+        let mut stopped = None;
         while let Some(permit) = plan.next_permit() {
             let id = permit.proof().cluster().clone();
-            if self.time_is_up_within(self.rules.action.read_back_for) {
-                in_time = false;
+            stopped = self.bar(self.rules.action.read_back_for);
+            if stopped.is_some() {
                 plan.put_back(permit);
                 break;
             }
@@ -304,13 +289,13 @@ impl Visit<'_> {
             };
             match action.carry_out(permit, cluster).await {
                 Ok(one) => sent.push((id, one)),
-                // What changed is that nothing answered any more.
-                Err((permit, _)) if self.time_is_up() => {
-                    in_time = false;
-                    plan.put_back(permit);
-                    break;
-                }
                 Err((permit, changed)) => {
+                    stopped = self.bar(Duration::ZERO);
+                    if stopped.is_some() {
+                        // What changed is that nothing answered any more, or the clock.
+                        plan.put_back(permit);
+                        break;
+                    }
                     plan.pass_on(permit);
                     outcomes.insert(id, Outcome::Changed(changed));
                 }
@@ -328,7 +313,19 @@ impl Visit<'_> {
             }
             outcomes.insert(id, outcome);
         }
-        (in_time, failures)
+        (stopped, failures)
+    }
+
+    /// Why nothing may be terminated any more that takes this long to read back.
+    fn bar(&self, read_back_for: Duration) -> Option<Deferral> {
+        let is_up = self.time_is_up_within(read_back_for);
+        self.bar_of_the_clock()
+            .or(is_up.then_some(Deferral::Deadline))
+    }
+
+    fn bar_of_the_clock(&self) -> Option<Deferral> {
+        let skew = self.clients.lane.clock_skew();
+        skew.map(|_| Deferral::ClockSkew)
     }
 
     fn time_is_up(&self) -> bool {
@@ -369,6 +366,9 @@ impl Visit<'_> {
                 Count(not_reached, "cluster")
             );
             self.fail(FailureKind::Deadline, None, sentence);
+        }
+        if let Some(skew) = self.clients.lane.clock_skew() {
+            self.fail(FailureKind::Workspace, None, skew.to_string());
         }
         WorkspaceReport {
             name: self.workspace.name.clone(),

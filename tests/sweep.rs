@@ -12,12 +12,16 @@ mod support;
 
 #[path = "sweep/caps.rs"]
 mod caps;
+#[path = "sweep/clock.rs"]
+mod clock;
 #[path = "sweep/commands.rs"]
 mod commands;
 #[path = "sweep/credentials.rs"]
 mod credentials;
 #[path = "sweep/failures.rs"]
 mod failures;
+#[path = "sweep/fairness.rs"]
+mod fairness;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "sweep/kept.rs"]

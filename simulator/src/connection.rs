@@ -118,10 +118,20 @@ async fn respond(
     if matches!(fault, Some(Fault::LoseAnswer)) {
         return reset(tear);
     }
-    let (answer, shape) = bend(answer, fault);
+    let (answer, shape) = bend(dated(shared, answer), fault);
     closing.status = Some(answer.status);
     drop(closing);
     delivery::response(answer, shape, tear).map_err(|never: Infallible| match never {})
+}
+
+/// Every service of the cloud dates its answers by the cloud's clock.
+fn dated(shared: &Shared, answer: Answer) -> Answer {
+    let is_dated = |(name, _): &(String, String)| name.eq_ignore_ascii_case("date");
+    if answer.headers.iter().any(is_dated) {
+        return answer;
+    }
+    let shown_ms = lock(&shared.world).clock.shown_ms();
+    answer.header("date", &encode::http_time(shown_ms))
 }
 
 fn reset(tear: &Tear) -> io::Result<Response<Steps>> {

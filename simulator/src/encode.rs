@@ -109,6 +109,15 @@ pub(crate) fn spark_time(epoch_ms: i64) -> String {
         .unwrap_or_default()
 }
 
+/// As HTTP headers write times.
+pub(crate) fn http_time(epoch_ms: i64) -> String {
+    date_time(epoch_ms)
+        .format(format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        ))
+        .unwrap_or_default()
+}
+
 /// Seconds and a `Z`, as Azure Resource Manager writes times.
 pub(crate) fn arm_time(epoch_ms: i64) -> String {
     date_time(epoch_ms)

@@ -11,10 +11,13 @@ pub struct Match {
     method: Option<String>,
     host: Option<String>,
     path_prefix: Option<String>,
+    path_suffix: Option<String>,
     path_part: Option<String>,
     query_part: Option<(String, String)>,
     cluster: Option<String>,
     body_part: Option<String>,
+    header: Option<(String, bool)>,
+    query_absent: Option<String>,
 }
 
 impl Match {
@@ -67,6 +70,13 @@ impl Match {
         self
     }
 
+    /// And a path that ends with this.
+    #[must_use]
+    pub fn path_suffix(mut self, suffix: &str) -> Self {
+        self.path_suffix = Some(suffix.to_owned());
+        self
+    }
+
     /// And a query value that contains this.
     #[must_use]
     pub fn query(mut self, key: &str, part: &str) -> Self {
@@ -88,16 +98,40 @@ impl Match {
         self
     }
 
+    /// And this header, whatever its value.
+    #[must_use]
+    pub fn with_header(mut self, name: &str) -> Self {
+        self.header = Some((name.to_owned(), true));
+        self
+    }
+
+    /// And not this header.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header = Some((name.to_owned(), false));
+        self
+    }
+
+    /// And no such key in the query.
+    #[must_use]
+    pub fn without_query(mut self, key: &str) -> Self {
+        self.query_absent = Some(key.to_owned());
+        self
+    }
+
     /// Whether a request meets all conditions.
     pub fn matches(&self, request: &Request) -> bool {
         let Self {
             method,
             host,
             path_prefix,
+            path_suffix,
             path_part,
             query_part,
             cluster,
             body_part,
+            header,
+            query_absent,
         } = self;
         method
             .as_ref()
@@ -106,6 +140,9 @@ impl Match {
             && path_prefix
                 .as_ref()
                 .is_none_or(|prefix| request.path.starts_with(prefix))
+            && path_suffix
+                .as_ref()
+                .is_none_or(|suffix| request.path.ends_with(suffix))
             && path_part
                 .as_ref()
                 .is_none_or(|part| request.path.contains(part))
@@ -120,6 +157,12 @@ impl Match {
             && body_part
                 .as_ref()
                 .is_none_or(|part| String::from_utf8_lossy(&request.body).contains(part))
+            && query_absent
+                .as_ref()
+                .is_none_or(|key| request.query.first(key).is_none())
+            && header
+                .as_ref()
+                .is_none_or(|(name, is_there)| request.headers.contains_key(name) == *is_there)
     }
 
     /// Whether a connection to this host, of which nothing else is known yet, meets the condition on it.

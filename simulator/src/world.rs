@@ -19,6 +19,8 @@ mod vault;
 mod vm;
 mod workspace;
 
+use std::time::Duration;
+
 pub use clock::{Clock, Moment, hours, minutes, seconds};
 pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
 pub use principal::{ArmRights, ClientSecret, ManagedIdentity, Principal};
@@ -144,6 +146,20 @@ impl World {
     #[must_use]
     pub fn token_lifetime(mut self, seconds: u32) -> Self {
         self.token_lifetime_s = seconds;
+        self
+    }
+
+    /// Sets the world's clock back, with all its history: the client's own clock is ahead by that much.
+    #[must_use]
+    pub fn clock_set_back(mut self, length: Duration) -> Self {
+        self.clock.set_back(length);
+        self
+    }
+
+    /// Sets the world's clock ahead, with all its history: the client's own clock is behind by that much.
+    #[must_use]
+    pub fn clock_set_ahead(mut self, length: Duration) -> Self {
+        self.clock.set_ahead(length);
         self
     }
 

@@ -194,7 +194,7 @@ fn permit_that_is_put_back_waits_first_in_line_with_its_slot() {
         panic!("a slot was free");
     };
     plan.put_back(first);
-    let (unused, waiting) = plan.finish_at_deadline();
+    let (unused, waiting) = plan.finish_early(Deferral::Deadline);
     assert_eq!(unused, 2);
     let waiting: Vec<_> = waiting
         .iter()
@@ -292,7 +292,7 @@ fn deadline_defers_what_had_a_slot_and_the_caps_the_rest() {
     let allowance = Allowance::new(LARGE);
     let mut plan = Plan::new(proofs(6), Mode::Terminate, caps(4, 100), &allowance);
     assert!(plan.next_permit().is_some());
-    let (unused, waiting) = plan.finish_at_deadline();
+    let (unused, waiting) = plan.finish_early(Deferral::Deadline);
     assert_eq!(unused, 3);
     let expected = [
         Deferral::Deadline,
@@ -309,7 +309,7 @@ fn deadline_changes_nothing_where_no_slot_is_left() {
     let allowance = Allowance::new(1);
     let mut plan = Plan::new(proofs(3), Mode::Terminate, caps(10, 100), &allowance);
     assert_eq!(handed_out(&mut plan).len(), 1);
-    let (unused, waiting) = plan.finish_at_deadline();
+    let (unused, waiting) = plan.finish_early(Deferral::Deadline);
     assert_eq!(unused, 0);
     assert_eq!(reasons(&waiting), [Deferral::SweepCap; 2]);
 }
@@ -321,6 +321,7 @@ fn every_deferral_has_a_spelling_and_a_clause_of_its_own() {
         Deferral::SweepCap,
         Deferral::IncompleteListing,
         Deferral::Deadline,
+        Deferral::ClockSkew,
     ];
     for one in every {
         let expected = match one {
@@ -328,6 +329,7 @@ fn every_deferral_has_a_spelling_and_a_clause_of_its_own() {
             Deferral::SweepCap => "sweep_cap",
             Deferral::IncompleteListing => "incomplete_listing",
             Deferral::Deadline => "deadline",
+            Deferral::ClockSkew => "clock_skew",
         };
         assert_eq!(one.as_str(), expected);
         let same = every.iter().filter(|other| other.clause() == one.clause());
@@ -438,7 +440,7 @@ fn carry_out(visit: &Visit, cap: u32, allowance: &Allowance) -> (Vec<String>, us
     }
     let is_late = visit.stops_after < visit.fates.len();
     let (unused, waiting) = if is_late {
-        plan.finish_at_deadline()
+        plan.finish_early(Deferral::Deadline)
     } else {
         plan.finish()
     };

@@ -7,9 +7,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::skew::ClockSkew;
 use crate::meter::{Stage, StageCounts};
 use crate::transport::NetworkLimits;
 
@@ -20,6 +21,8 @@ pub struct Lane {
     rate: RateLimiter,
     deadline: Instant,
     meter: Meter,
+    skew: Mutex<Option<ClockSkew>>,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Lane {
@@ -34,6 +37,8 @@ impl Lane {
             rate: RateLimiter::new(limits.requests_per_second, limits.burst),
             deadline,
             meter: Meter::default(),
+            skew: Mutex::default(),
+            place: Mutex::default(),
         }
     }
 
@@ -47,6 +52,35 @@ impl Lane {
     #[must_use]
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// How far our clock is from the workspace's, by the answers so far; `None` where
+    /// it is close enough or no answer has shown it.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a difference, the widest one for good.
+    pub(super) fn note_skew(&self, skew: ClockSkew) {
+        let mut known = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(skew.or_wider(*known));
+    }
+
+    /// Takes a place among the workspaces that are visited at the same time. It is free
+    /// again when the lane is dropped or the workspace is too slow to keep it.
+    pub fn take_place(&self, place: OwnedSemaphorePermit) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    }
+
+    /// Makes room for another workspace. The visit goes on, within the bounds on requests.
+    pub(super) fn leave_place(&self) {
+        let place = self
+            .place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(place);
     }
 
     /// Waits until a request may go. Dropping the permit makes room for the next.

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use http::Response;
 use http::header::AUTHORIZATION;
 
 use super::testing::{TOKEN, answer, network, service};
 use super::wire::is_wanted;
 use super::*;
 use crate::identity::TokenError;
-use crate::transport::MemoryTransport;
+use crate::transport::{MemoryTransport, TransportErrorKind};
 
 type Script = Result<Response<Bytes>, TransportError>;
 

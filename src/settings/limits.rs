@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::key::{Key, Kind};
 use super::table::TableReader;
+use super::values::show_duration;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -174,6 +175,109 @@ pub(super) const KEYS: &[Key] = &[
 
 /// Reads `[limits]`; a mistake leaves its value at zero and is noted by the reader.
 pub(super) fn read(table: &mut TableReader<'_>) -> Limits {
+    let limits = read_each(table);
+    refuse_contradictions(&limits, table);
+    limits
+}
+
+/// Two values of which the first must not be more than the second.
+struct Order {
+    less: Key,
+    more: Key,
+    /// What the first could not do otherwise, as a clause.
+    why: &'static str,
+}
+
+const fn order(less: Key, more: Key, why: &'static str) -> Order {
+    Order { less, more, why }
+}
+
+fn refuse_contradictions(limits: &Limits, table: &mut TableReader<'_>) {
+    let waits = [
+        (
+            order(
+                CONNECT_TIMEOUT,
+                REQUEST_TIMEOUT,
+                "the wait for an answer includes the connection",
+            ),
+            limits.connect_timeout,
+            limits.request_timeout,
+        ),
+        (
+            order(
+                REQUEST_TIMEOUT,
+                RETRY_BUDGET,
+                "a request that is answered late could never be repeated",
+            ),
+            limits.request_timeout,
+            limits.retry_budget,
+        ),
+        (
+            order(
+                RETRY_FIRST_WAIT,
+                RETRY_LONGEST_WAIT,
+                "the first wait is the shortest",
+            ),
+            limits.retry_first_wait,
+            limits.retry_longest_wait,
+        ),
+        (
+            order(
+                READ_BACK_EVERY,
+                READ_BACK_FOR,
+                "there would be no second look at a terminated cluster",
+            ),
+            limits.read_back_every,
+            limits.read_back_for,
+        ),
+    ];
+    for (order, less, more) in waits {
+        let shown = |value| format!("\"{}\"", show_duration(value));
+        // Zero stands for a mistake that is noted already.
+        if less > more && !more.is_zero() {
+            refuse(&order, &shown(less), &shown(more), table);
+        }
+    }
+    let (one, all) = (
+        limits.parallel_requests_per_workspace,
+        limits.parallel_requests,
+    );
+    if one > all && all > 0 {
+        let why = "one workspace could hold up all others";
+        let order = order(PARALLEL_REQUESTS_PER_WORKSPACE, PARALLEL_REQUESTS, why);
+        refuse(&order, &one.to_string(), &all.to_string(), table);
+    }
+}
+
+/// Notes the contradiction where an operator can mend it: at the value that was given.
+fn refuse(order: &Order, less: &str, more: &str, table: &mut TableReader<'_>) {
+    let Order {
+        less: small,
+        more: large,
+        why,
+    } = order;
+    let told = |key: &Key, value: &str, table: &TableReader<'_>| {
+        let origin = if table.is_given(key) {
+            ""
+        } else {
+            ", its default"
+        };
+        format!("`{}` ({value}{origin})", key.name)
+    };
+    let (at, problem) = if table.is_given(small) || !table.is_given(large) {
+        let other = told(large, more, table);
+        (small, format!("is {less}, which is more than {other}"))
+    } else {
+        let other = told(small, less, table);
+        (large, format!("is {more}, which is less than {other}"))
+    };
+    table.note_key(
+        at,
+        format!("{problem}: {why}; lower the one or raise the other"),
+    );
+}
+
+fn read_each(table: &mut TableReader<'_>) -> Limits {
     Limits {
         connect_timeout: table.duration(&CONNECT_TIMEOUT),
         request_timeout: table.duration(&REQUEST_TIMEOUT),

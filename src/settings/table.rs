@@ -312,6 +312,13 @@ impl<'r> TableReader<'r> {
         self.reading.mistakes.note(place, name, problem);
     }
 
+    /// Whether a variable or the document gives the key a value.
+    pub(super) fn is_given(&self, key: &Key) -> bool {
+        let variable = self.override_name(key);
+        let is_set = variable.is_some_and(|name| self.reading.environment.get(&name).is_some());
+        is_set || self.find(key).is_some()
+    }
+
     fn find(&self, key: &Key) -> Option<&'r Spanned<DeValue<'r>>> {
         let table = self.node?.table;
         let entry = table.iter().find(|(name, _)| name.get_ref() == key.name);

@@ -256,6 +256,56 @@ fn every_kind_of_wrong_value_names_what_to_write() {
 }
 
 #[test]
+fn limits_that_contradict_each_other_are_refused_at_the_value_that_was_given() {
+    let rows = [
+        (
+            "connect_timeout = \"31s\"",
+            "`connect_timeout` is \"31s\", which is more than `request_timeout` (\"30s\", its default)",
+        ),
+        (
+            "request_timeout = \"4s\"",
+            "`request_timeout` is \"4s\", which is less than `connect_timeout` (\"5s\", its default)",
+        ),
+        (
+            "request_timeout = \"2m\"\nretry_budget = \"90s\"",
+            "`request_timeout` is \"2m\", which is more than `retry_budget` (\"1m30s\")",
+        ),
+        (
+            "retry_longest_wait = \"100ms\"",
+            "`retry_longest_wait` is \"100ms\", which is less than `retry_first_wait` (\"500ms\", its default)",
+        ),
+        (
+            "parallel_requests = 3",
+            "`parallel_requests` is 3, which is less than `parallel_requests_per_workspace` (4, its default)",
+        ),
+        (
+            "read_back_every = \"1m\"\nread_back_for = \"59s\"",
+            "`read_back_every` is \"1m\", which is more than `read_back_for` (\"59s\")",
+        ),
+    ];
+    for (limits, part) in rows {
+        let mistakes = Setup::policy(&format!("[limits]\n{limits}")).mistakes();
+        assert_eq!(mistakes.len(), 1, "{limits}: {mistakes:?}");
+        let expected = format!("terminate-clusters.toml, line 2: {part}: ");
+        assert!(mistakes[0].starts_with(&expected), "{mistakes:?}");
+        assert!(mistakes[0].ends_with("; lower the one or raise the other"));
+    }
+}
+
+#[test]
+fn equal_limits_are_no_contradiction_and_a_wrong_one_is_told_once() {
+    let equal = "[limits]\nconnect_timeout = \"30s\"\nretry_budget = \"30s\"\n\
+        parallel_requests_per_workspace = 64\nread_back_for = \"2s\"";
+    assert!(Setup::policy(equal).read().is_ok());
+    let wrong = Setup::policy("[limits]\nrequest_timeout = \"soon\"\nparallel_requests = 0");
+    assert_eq!(wrong.mistakes().len(), 2);
+    let variable = Setup::policy("").with("TERMINATE_CLUSTERS__LIMITS__RETRY_BUDGET", "29s");
+    let mistakes = variable.mistakes();
+    let start = "`TERMINATE_CLUSTERS__LIMITS__RETRY_BUDGET` is \"29s\", which is less than";
+    assert!(mistakes[0].starts_with(start), "{mistakes:?}");
+}
+
+#[test]
 fn a_name_of_65_characters_is_too_long() {
     let policy = |length| {
         let name = "n".repeat(length);

@@ -7,16 +7,36 @@ use std::collections::BTreeMap;
 
 use super::Judged;
 use crate::cluster::ClusterId;
+use crate::databricks::access::AccessProblem;
 use crate::decision::KeepReason;
 use crate::escape::Shown;
 use crate::human::{Count, Span};
 use crate::policy::{ClusterPolicy, Policy, WorkspacePolicy};
 use crate::report::machines::{Machines, NameCheck};
 use crate::report::words::{Said, nodes_remedy, spark_remedy};
-use crate::report::{ClusterLine, Outcome};
+use crate::report::{ClusterLine, FailureKind, Outcome};
+use crate::service::{CallError, CallErrorCause};
 use crate::signals::machine_facts::SeenMachines;
 use crate::signals::{Signal, Signals, Why};
 use crate::witness::nodes::resting_loads;
+
+/// What a first question that a workspace did not answer means.
+pub(crate) fn not_answered(error: &CallError) -> (FailureKind, String) {
+    match &error.cause {
+        CallErrorCause::Token(token) => (FailureKind::Token, token.to_string()),
+        CallErrorCause::Deadline => (FailureKind::Deadline, error.to_string()),
+        CallErrorCause::Status(_)
+        | CallErrorCause::Transport(_)
+        | CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::TooLate
+        | CallErrorCause::Shape(_) => {
+            let problem = AccessProblem::of(error);
+            let sentence = format!("{}: {problem} ({error})", problem.as_str());
+            (FailureKind::Workspace, sentence)
+        }
+    }
+}
 
 /// The line of a cluster that was looked at.
 pub(super) fn of(judged: Judged, policies: &WorkspacePolicy) -> ClusterLine {

@@ -29,18 +29,41 @@ struct Reply {
     after: Duration,
     /// `None` leaves the usual answer, late.
     answer: Option<(u16, String)>,
+    /// What its `Date` says; `None` leaves it out.
+    date: Option<&'static str>,
 }
 
 fn late(after: Duration) -> Option<Reply> {
-    let answer = None;
-    Some(Reply { after, answer })
+    Some(Reply {
+        after,
+        answer: None,
+        date: None,
+    })
 }
 
 fn json(status: u16, body: impl Into<String>) -> Option<Reply> {
     Some(Reply {
         after: Duration::ZERO,
         answer: Some((status, body.into())),
+        date: None,
     })
+}
+
+/// The usual answer with this `Date`.
+fn dated(date: &'static str) -> Option<Reply> {
+    Some(Reply {
+        after: Duration::ZERO,
+        answer: None,
+        date: Some(date),
+    })
+}
+
+/// One answer.
+struct Played {
+    after: Duration,
+    status: u16,
+    body: String,
+    date: Option<&'static str>,
 }
 
 type Hook = dyn Fn(&str, usize) -> Option<Reply> + Send + Sync;
@@ -114,7 +137,7 @@ impl Estate {
         }
     }
 
-    fn play(&self, request: &Request<Bytes>) -> (Duration, u16, String) {
+    fn play(&self, request: &Request<Bytes>) -> Played {
         let path = request.uri().path().to_owned();
         let count = {
             let mut counts = self.counts.lock().unwrap();
@@ -126,12 +149,14 @@ impl Estate {
         let body = String::from_utf8_lossy(request.body());
         let usual = || self.usual(&path, query, &body);
         let named = format!("{path}?{query}");
-        let Reply { after, answer } = (self.hook)(&named, count).unwrap_or(Reply {
-            after: Duration::ZERO,
-            answer: None,
-        });
-        let (status, body) = answer.unwrap_or_else(usual);
-        (after, status, body)
+        let reply = (self.hook)(&named, count).or(late(Duration::ZERO)).unwrap();
+        let (status, body) = reply.answer.unwrap_or_else(usual);
+        Played {
+            after: reply.after,
+            status,
+            body,
+            date: reply.date,
+        }
     }
 }
 
@@ -206,15 +231,21 @@ async fn visit(
 ) -> Visited {
     let estate = Arc::new(estate);
     let (network, transport) = network(move |request: Request<Bytes>| {
-        let (after, status, body) = estate.play(&request);
+        let played = estate.play(&request);
         async move {
-            tokio::time::sleep(after).await;
-            if status == 302 {
+            tokio::time::sleep(played.after).await;
+            let mut response = if played.status == 302 {
                 let jobs = format!("https://{HOST}/jobs/");
                 let response = Response::builder().status(302).header("location", jobs);
-                return Ok(response.body(Bytes::new()).unwrap());
+                response.body(Bytes::new()).unwrap()
+            } else {
+                answer(played.status, "application/json", played.body)?
+            };
+            if let Some(date) = played.date {
+                let date = http::HeaderValue::from_static(date);
+                response.headers_mut().insert("date", date);
             }
-            answer(status, "application/json", body)
+            Ok(response)
         }
     });
     let began = Instant::now();
@@ -440,4 +471,63 @@ async fn what_report_mode_would_do_uses_up_nothing_of_terminate_mode() {
             .outcomes(),
         ["terminated"]
     );
+}
+
+const THREE_HOURS_EARLIER: &str = "Sun, 22 Nov 2026 05:00:00 GMT";
+const THREE_HOURS_LATER: &str = "Sun, 22 Nov 2026 11:00:00 GMT";
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_terminated_by_a_clock_that_is_not_the_workspaces() {
+    for date in [THREE_HOURS_EARLIER, THREE_HOURS_LATER] {
+        for mode in [Mode::Terminate, Mode::Report] {
+            let estate = Estate::of(&["c-1", "c-2", "c-3"]).with(move |path, _| {
+                let is_list = path.contains("/clusters/list");
+                is_list.then(|| dated(date)).flatten()
+            });
+            let allowances = Arc::new(Allowances::new(50));
+            let visited = visit(estate, mode, HOUR, &allowances).await;
+            assert_eq!(visited.terminations(), 0, "{date}");
+            assert_eq!(visited.outcomes(), ["deferred"; 3], "{date}");
+            let reasons = visited.report.lines.iter();
+            let reasons: Vec<_> = reasons.map(|line| line.outcome.reason()).collect();
+            assert_eq!(reasons, ["clock_skew", "clock_skew", "workspace_cap"]);
+            assert_eq!(visited.failure_kinds(), ["workspace"]);
+            let sentence = &visited.report.failures[0].sentence;
+            let direction = if date == THREE_HOURS_EARLIER {
+                "3h ahead of"
+            } else {
+                "3h behind"
+            };
+            assert!(sentence.contains(direction), "{sentence}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_seen_to_be_wrong_at_the_second_look_stops_the_termination() {
+    let estate = Estate::of(&["c-1"]).with(|path, _| {
+        let is_record = path.contains("/clusters/get");
+        is_record.then(|| dated(THREE_HOURS_EARLIER)).flatten()
+    });
+    let visited = terminate(estate, HOUR).await;
+    assert_eq!(visited.terminations(), 0);
+    assert_eq!(visited.outcomes(), ["deferred"]);
+    assert_eq!(visited.report.lines[0].outcome.reason(), "clock_skew");
+    assert_eq!(visited.failure_kinds(), ["workspace"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drivers_clock_and_a_close_one_and_a_date_that_is_none_bar_nothing() {
+    let estate = Estate::of(&["c-1"]).with(|path, _| {
+        if path.contains("/driver-proxy") {
+            return dated(THREE_HOURS_EARLIER);
+        }
+        dated(match path.contains("/jobs/runs/list") {
+            true => "soon",
+            false => "Sun, 22 Nov 2026 08:04:30 GMT",
+        })
+    });
+    let visited = terminate(estate, HOUR).await;
+    assert_eq!(visited.outcomes(), ["terminated"]);
+    assert_eq!(visited.failure_kinds(), [""; 0]);
 }

@@ -157,7 +157,8 @@ fn next_deferral(deferral: &Deferral) -> Option<Deferral> {
         Deferral::WorkspaceCap => Deferral::SweepCap,
         Deferral::SweepCap => Deferral::IncompleteListing,
         Deferral::IncompleteListing => Deferral::Deadline,
-        Deferral::Deadline => return None,
+        Deferral::Deadline => Deferral::ClockSkew,
+        Deferral::ClockSkew => return None,
     })
 }
 

@@ -217,6 +217,7 @@ fn assert_failure_on(patience: &str, fault: Fault, kind: &str) {
     let workspace = one_idle("one");
     let host = workspace.host.clone();
     let scene = Scene::of(World::new().workspace(workspace))
+        .limit("connect_timeout", &format!("\"{patience}\""))
         .limit("request_timeout", &format!("\"{patience}\""))
         .limit("request_attempts", "2");
     let label = format!("{fault:?}");

@@ -51,6 +51,7 @@ pub struct Clock {
     origin_ms: i64,
     offset_ms: i64,
     source: Source,
+    apart_ms: i64,
 }
 
 /// What makes a clock go on.
@@ -75,6 +76,7 @@ impl Clock {
             origin_ms: system_time_ms(),
             offset_ms: 0,
             source: Source::System,
+            apart_ms: 0,
         }
     }
 
@@ -84,6 +86,7 @@ impl Clock {
         Self {
             origin_ms: now_ms,
             offset_ms: 0,
+            apart_ms: 0,
             source: Source::Runtime {
                 base_ms: now_ms,
                 started: Instant::now(),
@@ -93,7 +96,25 @@ impl Clock {
 
     /// Milliseconds since the epoch, as the world reckons.
     pub fn now_ms(&self) -> i64 {
-        self.source.now_ms() + self.offset_ms
+        self.shown_ms() + self.offset_ms
+    }
+
+    /// Milliseconds since the epoch, as the world's answers are dated.
+    pub(crate) fn shown_ms(&self) -> i64 {
+        self.source.now_ms() + self.apart_ms
+    }
+
+    /// Sets the world's clock back, its present and its history alike: what a client sees whose own
+    /// clock is ahead by that much.
+    pub(crate) fn set_back(&mut self, length: Duration) {
+        self.apart_ms -= millis(length);
+        self.origin_ms -= millis(length);
+    }
+
+    /// The other way round: what a client sees whose own clock is behind.
+    pub(crate) fn set_ahead(&mut self, length: Duration) {
+        self.apart_ms += millis(length);
+        self.origin_ms += millis(length);
     }
 
     /// The present moment.
@@ -167,6 +188,19 @@ mod tests {
         assert_eq!((clock.now_ms(), clock.now()), (1_000_000, Moment::ORIGIN));
         tokio::time::sleep(hours(30)).await;
         assert_eq!(clock.now(), Moment::ahead(hours(30)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_history_along() {
+        let mut clock = Clock::starting_now();
+        let before = clock.now();
+        let history = clock.epoch_ms(Moment::ago(hours(1)));
+        clock.set_back(hours(3));
+        assert!(clock.now().since(before) < seconds(10));
+        assert_eq!(history - clock.epoch_ms(Moment::ago(hours(1))), 10_800_000);
+        assert!(system_time_ms() - clock.shown_ms() >= 10_800_000);
+        clock.set_ahead(hours(3));
+        assert_eq!(history, clock.epoch_ms(Moment::ago(hours(1))));
     }
 
     #[test]

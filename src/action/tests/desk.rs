@@ -73,7 +73,7 @@ pub(super) struct Desk {
     pub(super) gatherer: Gatherer,
     play: Arc<Mutex<Play>>,
     transport: Arc<MemoryTransport>,
-    deadline: Instant,
+    lane: Arc<Lane>,
 }
 
 impl Desk {
@@ -89,8 +89,7 @@ impl Desk {
             let reply = play.reply(&request);
             async move { reply }
         });
-        let deadline = Instant::now() + hours(10);
-        let lane = Arc::new(Lane::new(&limits(), deadline));
+        let lane = Arc::new(Lane::new(&limits(), Instant::now() + hours(10)));
         let service = |audience, base: &str| {
             let base = Url::parse(base).expect("the URL is well-formed");
             let tokens = Arc::new(FixedToken);
@@ -121,7 +120,7 @@ impl Desk {
             gatherer,
             play,
             transport,
-            deadline,
+            lane,
         }
     }
 
@@ -148,7 +147,7 @@ impl Desk {
                 read_back_for: Duration::from_secs(60),
                 read_back_every: Duration::from_secs(2),
             },
-            deadline: self.deadline,
+            lane: &self.lane,
         }
     }
 

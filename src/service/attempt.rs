@@ -1,0 +1,133 @@
+//! One request under way: its place among all requests of the sweep, and what is
+//! logged of it.
+//!
+//! Places are few so that a sweep asks hard but not too hard. One that only waits
+//! asks nothing: after a while its place, and its workspace's among those that are
+//! visited, go to others, so that a workspace that never answers costs only itself.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use tokio::sync::SemaphorePermit;
+use url::Url;
+
+use super::{Ask, Lane};
+use crate::transport::{Network, TransportError, TransportErrorKind};
+
+/// Which part of `request_timeout` a request may take before it counts as slow.
+const SLOW_PART: u32 = 10;
+
+/// How long anything may wait before its place goes to others.
+pub(super) fn slow_after(network: &Network) -> Duration {
+    network.limits.request_timeout / SLOW_PART
+}
+
+/// Waits for an answer, in `place` as long as it is not slow.
+pub(super) async fn patiently<T>(
+    network: &Network,
+    lane: &Lane,
+    place: Option<SemaphorePermit<'_>>,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = pin!(answer);
+    if let Ok(answer) = tokio::time::timeout(slow_after(network), &mut answer).await {
+        return answer;
+    }
+    // Where too many wait already, the connections are what is scarce.
+    let Ok(_waiting) = network.waiting().try_acquire() else {
+        return answer.await;
+    };
+    drop(place);
+    lane.leave_place();
+    answer.await
+}
+
+pub(super) fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|why| why.kind == TransportErrorKind::Refused)
+}
+
+pub(super) fn log(
+    ask: &Ask<'_>,
+    url: &Url,
+    attempt: u32,
+    elapsed: Duration,
+    answer: &Result<Response<Bytes>, TransportError>,
+) {
+    let outcome = match answer {
+        Ok(answer) => answer.status().as_str().to_owned(),
+        Err(why) => why.kind.as_str().to_owned(),
+    };
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(
+        verb = ask.verb,
+        host = url.host_str().unwrap_or_default(),
+        path = url.path(),
+        status = outcome,
+        attempt,
+        elapsed_ms,
+        "Called {}",
+        url.host_str().unwrap_or_default()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::service::testing::{answer, limits, network};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Lets `requests` wait for a minute each, beside one that would like to go.
+    async fn time_until_another_may_go(requests: usize) -> (Duration, usize) {
+        let (network, _) = network(|_| async { answer(200, "text/plain", "") });
+        let places = Arc::new(Semaphore::new(requests));
+        let lanes: Vec<Lane> = (0..requests)
+            .map(|_| Lane::new(&limits(), Instant::now() + SECOND * 3600))
+            .collect();
+        for lane in &lanes {
+            lane.take_place(Arc::clone(&places).try_acquire_owned().expect("a place"));
+        }
+        let all = lanes.iter().map(|lane| {
+            let network = &network;
+            async move {
+                let place = network.overall().acquire().await.ok();
+                patiently(network, lane, place, sleep(SECOND * 60)).await;
+            }
+        });
+        let began = Instant::now();
+        let other = async {
+            // Behind all of them.
+            sleep(Duration::from_millis(1)).await;
+            let _place = network.overall().acquire().await.ok();
+            (began.elapsed(), places.available_permits())
+        };
+        let (_, gone) = tokio::join!(futures_util::future::join_all(all), other);
+        gone
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_only_waits_makes_room_for_others() {
+        let all = limits().parallel_overall;
+        let (after, places) = time_until_another_may_go(all).await;
+        assert!((SECOND * 3..SECOND * 4).contains(&after), "{after:?}");
+        assert_eq!(places, all);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_too_many_wait_nothing_more_is_begun() {
+        let all = limits().parallel_overall;
+        // Four times as many come to wait beside those that are counted, a round every
+        // three seconds; the fifth round keeps its places until it is answered.
+        let (after, _) = time_until_another_may_go(all * 5).await;
+        assert!((SECOND * 72..SECOND * 73).contains(&after), "{after:?}");
+    }
+}
