@@ -96,7 +96,7 @@ pub fn lint(linted: &Linted<'_>) -> Vec<Warning> {
 
 type Check = fn(&Linted<'_>) -> Vec<Warning>;
 
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 20] = [
     waits::no_witness_at_all,
     waits::wait_shorter_than_metrics_arrive,
     waits::wait_that_takes_two_witnesses,
@@ -113,6 +113,7 @@ const CHECKS: [Check; 19] = [
     names::exemption_that_has_ended,
     names::exemption_of_no_id,
     overrides::for_no_workspace,
+    overrides::two_witnesses_where_one_looks,
     overrides::without_effect,
     overrides::equals_that_disagree,
     overrides::protection_that_is_dropped,

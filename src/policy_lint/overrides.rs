@@ -18,6 +18,44 @@ pub(super) fn selectors(selector: &Selector) -> (Option<&Glob>, &[TagPattern]) {
     }
 }
 
+/// A wait for two witnesses where one of them has no way to look.
+pub(super) fn two_witnesses_where_one_looks(linted: &Linted<'_>) -> Vec<Warning> {
+    let base = &linted.policy.base;
+    if !(base.spark_witness && base.nodes_witness) {
+        // Another check tells of a witness that is off everywhere.
+        return Vec::new();
+    }
+    let overrides = linted.policy.overrides.iter().enumerate();
+    let found = overrides.filter_map(|(index, table)| {
+        let idle_after = table.changes.idle_after?;
+        selectors(&table.selector).0?;
+        let alone = super::effective(base, table).idle_after_one_witness;
+        let workspaces = linted.workspaces.iter();
+        let mut met = workspaces
+            .filter(|workspace| table.selector.covers_workspace(workspace.name))
+            .peekable();
+        let first = met.peek()?.name;
+        let is_blind = met.all(|workspace| !workspace.has_resource_id);
+        (is_blind && alone > idle_after).then(|| Warning {
+            weight: Weight::Warning,
+            subject: Subject {
+                table: Table::Override(index),
+                key: "idle_after",
+                item: None,
+            },
+            what: format!(
+                "is {}, but {} has no `resource_id`, so Spark speaks alone and clusters are terminated after {}",
+                Span(idle_after),
+                Shown::name(first),
+                Span(alone)
+            ),
+            why: "`idle_after` is the wait for two witnesses that agree; one alone waits longer",
+            fix: "give the workspace its `resource_id`, or set `idle_after_one_witness`".to_owned(),
+        })
+    });
+    found.collect()
+}
+
 pub(super) fn for_no_workspace(linted: &Linted<'_>) -> Vec<Warning> {
     let overrides = linted.policy.overrides.iter().enumerate();
     let found = overrides.filter_map(|(index, table)| {

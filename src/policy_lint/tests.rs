@@ -470,6 +470,33 @@ fn warns_of_an_exemption_whose_cluster_is_no_id() {
 }
 
 #[test]
+fn warns_of_a_wait_for_two_where_the_workspace_has_no_metrics() {
+    let document = |glob: &str, wait: u64, one: Option<u64>| {
+        let mut document = Document::new().overriding(workspace(glob), |changes| {
+            changes.idle_after = Some(hours(wait));
+            changes.idle_after_one_witness = one.map(hours);
+        });
+        document.workspaces.push(("lab-1", false));
+        document
+    };
+    let told = |document: &Document| -> Vec<String> {
+        let found = document.found().into_iter();
+        let found = found.filter(|(table, ..)| *table == Table::Override(0));
+        found.map(|(.., what)| what).collect()
+    };
+    assert_eq!(
+        told(&document("lab-*", 1, None)),
+        [
+            "is 1h, but lab-1 has no `resource_id`, so Spark speaks alone and clusters are terminated after 12h"
+        ]
+    );
+    assert_eq!(told(&document("dev-*", 1, None)), [""; 0]);
+    // Where one of several has metrics, the wait holds for some.
+    assert_eq!(told(&document("???-1", 1, None)), [""; 0]);
+    assert_eq!(told(&document("lab-*", 1, Some(1))), [""; 0]);
+}
+
+#[test]
 fn warns_of_an_override_for_no_workspace() {
     let document = |glob: &str| {
         Document::new().overriding(workspace(glob), |changes| {
