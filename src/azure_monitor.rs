@@ -1,71 +1,70 @@
-//! Client of Azure Monitor: host metrics of a cluster's machines, through ARM.
+//! Client of ARM and Azure Monitor: the machines of the clusters, their tags and
+//! their host metrics.
 //!
-//! It fetches answers for `witness::nodes`, which judges them. One machine a
-//! call, because that needs the narrowest role and keeps one machine's failure
-//! its own. Ids come from other answers, so their shape is checked before they
-//! go into a path. Only reads are sent; each failed call becomes a reason,
-//! because without metrics the nodes witness is Unknown and the sweep goes on.
+//! It fetches answers for `witness::nodes`, which judges them. Metrics are asked
+//! for one machine a call, because that needs the narrowest role and keeps one
+//! machine's failure its own. Ids come from other answers, so their shape is
+//! checked before they go into a path. Only reads are sent; each failed call
+//! becomes a reason, because without metrics the nodes witness is Unknown and the
+//! sweep goes on. What was throttled is not asked again before its time.
 
-use std::fmt;
+mod group;
+mod machines;
+mod refusal;
+mod throttle;
+
 use std::sync::Arc;
 
 use http::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
+use crate::service::{Ask, Service, Stage};
 use crate::signals::Why;
 use crate::witness::nodes::{
-    CPU_METRIC, METRIC_NAMESPACE, NETWORK_IN_METRIC, NETWORK_OUT_METRIC, VmMetrics, Window,
+    CPU_METRIC, METRIC_NAMESPACE, NETWORK_IN_METRIC, NETWORK_OUT_METRIC, Roster, VmMetrics, Window,
 };
-use crate::witness::shown;
+
+pub use group::ManagedResourceGroup;
+pub use throttle::Throttles;
+
+use group::WorkspacePath;
+use machines::MachinePage;
+use refusal::{explain, throttled};
+use throttle::Errand;
 
 const WORKSPACE_API_VERSION: &str = "2018-04-01";
 const METRICS_API_VERSION: &str = "2024-02-01";
+const MACHINES_API_VERSION: &str = "2024-07-01";
 const WORKSPACE_BODY_CAP: usize = 1024 * 1024;
 /// Two weeks of points of five minutes for three metrics are about 1 MiB.
 const METRICS_BODY_CAP: usize = 4 * 1024 * 1024;
+/// One page of VMs, each of some kilobytes.
+const MACHINES_BODY_CAP: usize = 16 * 1024 * 1024;
+/// Pages of VMs of one workspace; how many VMs a page holds is not documented.
+const MACHINES_PAGE_CAP: usize = 200;
 /// Longest name of a virtual machine.
 const MAX_INSTANCE_ID: usize = 64;
-/// Longest name of a resource group.
-const MAX_GROUP_NAME: usize = 90;
-
-/// The resource group that Databricks keeps a workspace's machines in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManagedResourceGroup {
-    subscription: String,
-    name: String,
-}
-
-impl ManagedResourceGroup {
-    /// Reads `/subscriptions/{id}/resourceGroups/{name}`; `None` for anything else.
-    #[must_use]
-    pub fn parse(id: &str) -> Option<Self> {
-        let mut segments = id.strip_prefix('/')?.split('/');
-        let group = Self::read(&mut segments)?;
-        segments.next().is_none().then_some(group)
-    }
-
-    fn read<'a>(segments: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
-        let subscription = after("subscriptions", segments).filter(|id| is_guid(id))?;
-        let name = after("resourceGroups", segments).filter(|name| is_group_name(name))?;
-        Some(Self {
-            subscription: subscription.to_owned(),
-            name: name.to_owned(),
-        })
-    }
-}
-
-impl fmt::Display for ManagedResourceGroup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subscription, name } = self;
-        write!(f, "/subscriptions/{subscription}/resourceGroups/{name}")
-    }
-}
 
 /// Reads the machines of the workspaces through ARM.
 #[derive(Debug, Clone)]
 pub struct AzureMonitor {
     service: Arc<Service>,
+    throttles: Throttles,
+}
+
+/// One question, as far as the calls of this client differ.
+struct Question<'a> {
+    verb: &'static str,
+    errand: Errand,
+    subscription: &'a str,
+    path: &'a [&'a str],
+    query: &'a [(&'a str, &'a str)],
+    body_cap: usize,
+    /// What a 403 lacks.
+    role: &'a str,
+    /// What a 404 means.
+    missing: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -80,10 +79,11 @@ struct WorkspaceProperties {
 }
 
 impl AzureMonitor {
-    /// A client over `service`, whose base is ARM.
+    /// A client over `service`, whose base is ARM. The sweep's clients share
+    /// `throttles`.
     #[must_use]
-    pub fn new(service: Arc<Service>) -> Self {
-        Self { service }
+    pub fn new(service: Arc<Service>, throttles: Throttles) -> Self {
+        Self { service, throttles }
     }
 
     /// Asks for the managed resource group of the workspace `resource_id`
@@ -95,34 +95,71 @@ impl AzureMonitor {
         &self,
         resource_id: &str,
     ) -> Result<ManagedResourceGroup, Why> {
-        let Some(path) = workspace_path(resource_id) else {
+        let Some(path) = WorkspacePath::parse(resource_id) else {
             return Err(Why::new("the workspace's resource_id is no resource id"));
         };
-        let answer: WorkspaceResource = self
-            .service
-            .json(Ask {
-                verb: "read the workspace resource",
-                stage: Stage::Nodes,
-                method: Method::GET,
-                path: &path,
-                query: &[("api-version", WORKSPACE_API_VERSION)],
-                body: None,
-                idempotent: true,
-                body_cap: WORKSPACE_BODY_CAP,
-                from_users: false,
-                until: None,
-            })
-            .await
-            .map_err(|error| {
-                explain(
-                    &error,
-                    "Reader on the workspace resource",
-                    "no such resource",
-                )
-            })?;
+        let question = Question {
+            verb: "read the workspace resource",
+            errand: Errand::Workspace,
+            subscription: path.subscription,
+            path: &path.segments,
+            query: &[("api-version", WORKSPACE_API_VERSION)],
+            body_cap: WORKSPACE_BODY_CAP,
+            role: "Reader on the workspace resource",
+            missing: "no such resource",
+        };
+        let answer: WorkspaceResource = self.ask(question).await?;
         let id = &answer.properties.managed_resource_group_id;
         ManagedResourceGroup::parse(id)
             .ok_or_else(|| Why::new("ARM names no managed resource group of the workspace"))
+    }
+
+    /// Lists the VMs of `group` with what their tags tell.
+    ///
+    /// # Errors
+    /// ARM did not answer, or not with a whole list that is understood.
+    pub async fn machines(&self, group: &ManagedResourceGroup) -> Result<Roster, Why> {
+        let path = [
+            "subscriptions",
+            &group.subscription,
+            "resourceGroups",
+            &group.name,
+            "providers",
+            "Microsoft.Compute",
+            "virtualMachines",
+        ];
+        let version = ("api-version".to_owned(), MACHINES_API_VERSION.to_owned());
+        let mut query = vec![version];
+        let mut machines = Vec::new();
+        for _ in 0..MACHINES_PAGE_CAP {
+            let pairs: Vec<_> = query
+                .iter()
+                .map(|(key, value)| (&**key, &**value))
+                .collect();
+            let question = Question {
+                verb: "list the VMs of the managed resource group",
+                errand: Errand::Machines,
+                subscription: &group.subscription,
+                path: &path,
+                query: &pairs,
+                body_cap: MACHINES_BODY_CAP,
+                role: "Reader or Monitoring Reader on the subscription",
+                missing: "no such resource group",
+            };
+            let page: MachinePage = self.ask(question).await?;
+            let (found, next) = page.read(self.service.base())?;
+            machines.extend(found);
+            match next {
+                None => return Ok(Roster::new(machines)),
+                Some(next) if next == query => {
+                    return Err(Why::new("ARM's list of VMs names the same page twice"));
+                }
+                Some(next) => query = next,
+            }
+        }
+        Err(Why::new(format!(
+            "ARM's list of VMs has more than {MACHINES_PAGE_CAP} pages"
+        )))
     }
 
     /// Asks for the metrics of the machine `instance_id`, which is taken to be
@@ -166,120 +203,55 @@ impl AzureMonitor {
             // True would change the grain silently.
             ("AutoAdjustTimegrain", "false"),
         ];
-        let ask = Ask {
+        let question = Question {
             verb: "read the metrics of a VM",
-            stage: Stage::Nodes,
-            method: Method::GET,
+            errand: Errand::Metrics,
+            subscription: &group.subscription,
             path: &path,
             query: &query,
+            body_cap: METRICS_BODY_CAP,
+            role: "Monitoring Reader on the subscription",
+            missing: "no VM of that name",
+        };
+        self.ask(question).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, question: Question<'_>) -> Result<T, Why> {
+        let Question {
+            verb,
+            errand,
+            subscription,
+            path,
+            query,
+            body_cap,
+            role,
+            missing,
+        } = question;
+        if let Some(why) = self.throttles.why_not(errand, subscription) {
+            return Err(why);
+        }
+        let ask = Ask {
+            verb,
+            stage: Stage::Nodes,
+            method: Method::GET,
+            path,
+            query,
             body: None,
             idempotent: true,
-            body_cap: METRICS_BODY_CAP,
+            body_cap,
             from_users: false,
             until: None,
         };
         let answer = self.service.json(ask).await;
         answer.map_err(|error| {
-            let role = "Monitoring Reader on the subscription";
-            explain(&error, role, "no VM of that name")
+            let why = explain(&error, role, missing);
+            if let Some(refusal) = throttled(&error) {
+                let wait = refusal.retry_after;
+                self.throttles.stay_away(errand, subscription, wait, &why);
+            }
+            why
         })
     }
-}
-
-/// The segments of `/subscriptions/{id}/resourceGroups/{name}/providers/Microsoft.Databricks/workspaces/{name}`.
-fn workspace_path(resource_id: &str) -> Option<Vec<&str>> {
-    let path: Vec<&str> = resource_id.strip_prefix('/')?.split('/').collect();
-    let mut segments = path.iter().copied();
-    ManagedResourceGroup::read(&mut segments)?;
-    let provider = after("providers", &mut segments)?;
-    let name = after("workspaces", &mut segments)?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let is_workspace = provider.eq_ignore_ascii_case("Microsoft.Databricks")
-        && !name.is_empty()
-        && name.len() <= MAX_INSTANCE_ID
-        && name.chars().all(is_plain)
-        && segments.next().is_none();
-    is_workspace.then_some(path)
-}
-
-/// The segment after the one called `key`, which ARM writes in any case.
-fn after<'a>(key: &str, segments: &mut impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    segments
-        .next()
-        .filter(|name| name.eq_ignore_ascii_case(key))?;
-    segments.next()
-}
-
-fn is_guid(text: &str) -> bool {
-    let dashes = [8, 13, 18, 23];
-    text.len() == 36
-        && text.char_indices().all(|(at, c)| {
-            if dashes.contains(&at) {
-                c == '-'
-            } else {
-                c.is_ascii_hexdigit()
-            }
-        })
-}
-
-fn is_group_name(name: &str) -> bool {
-    let is_allowed = |c: char| c.is_alphanumeric() || "_-().".contains(c);
-    !name.is_empty()
-        && name.chars().count() <= MAX_GROUP_NAME
-        && name.chars().all(is_allowed)
-        && !name.ends_with('.')
-}
-
-/// The error of ARM (`{error: {code}}`) or of Azure Monitor (`{code}`).
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: Option<ErrorCode>,
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ErrorCode {
-    code: Option<String>,
-}
-
-fn error_code(body: &str) -> Option<String> {
-    let body: ErrorBody = serde_json::from_str(body).ok()?;
-    let code = body.error.and_then(|error| error.code).or(body.code)?;
-    Some(shown(&code))
-}
-
-/// The reason for the report; `role` is what a 403 lacks, `missing` what a 404 means.
-fn explain(error: &CallError, role: &str, missing: &str) -> Why {
-    let verb = error.verb;
-    let clause = match &error.cause {
-        CallErrorCause::Status(answer) => {
-            let status = answer.status;
-            let code = error_code(&answer.body);
-            let code = code.map(|code| format!(" {code}")).unwrap_or_default();
-            let hint = match status {
-                401 => " (the token was refused)".to_owned(),
-                403 => format!(" (needs {role})"),
-                404 => format!(" ({missing})"),
-                429 => " (throttled)".to_owned(),
-                _ => String::new(),
-            };
-            format!("ARM answered {status}{code}{hint} to: {verb}")
-        }
-        CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::Shape(_) => {
-            let cause = &error.cause;
-            format!("ARM's answer is not understood ({cause}) to: {verb}")
-        }
-        CallErrorCause::Transport(_)
-        | CallErrorCause::Token(_)
-        | CallErrorCause::TooLate
-        | CallErrorCause::Deadline => {
-            let cause = &error.cause;
-            format!("ARM gave no answer ({cause}) to: {verb}")
-        }
-    };
-    Why::new(clause)
 }
 
 #[cfg(test)]

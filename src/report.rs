@@ -7,6 +7,7 @@
 //! Pure: no I/O and no clock.
 
 pub mod json;
+pub mod machines;
 pub mod text;
 pub mod words;
 
@@ -195,6 +196,7 @@ pub struct WorkspaceReport {
     /// What the operator should know of the workspace as a whole: rights that
     /// are missing, witnesses that do not answer, and what to grant.
     pub notes: Vec<String>,
+    pub machines: machines::Machines,
     pub stages: StageCounts,
     pub elapsed: Duration,
 }

@@ -135,6 +135,8 @@ pub fn classify(idempotent: bool, outcome: &Outcome<'_>) -> Verdict {
 fn answer_passes(idempotent: bool, status: u16, body: &str) -> bool {
     match status {
         429 => true,
+        // Azure Monitor's word for "throttled".
+        529 => idempotent,
         // A gateway may say 503 after the work behind it was done.
         503 => idempotent || contains_any(body, LIMITED),
         400 | 401 | 403 | 404 => false,
@@ -237,6 +239,20 @@ pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     Some(millis.since(now))
 }
 
+/// Reads the wait that an answer asks for in its message, as Azure's resource
+/// providers do: `Please try again after '309' seconds.` `None` for anything else.
+#[must_use]
+pub fn wait_in_words(body: &str) -> Option<Duration> {
+    let (_, rest) = body.split_once("try again after ")?;
+    let rest = rest.trim_start_matches(['\'', '"', '\\']);
+    let end = rest.find(|next: char| !next.is_ascii_digit())?;
+    let (digits, unit) = rest.split_at(end);
+    let unit = unit.trim_start_matches(['\'', '"', '\\', ' ']);
+    let seconds = digits.parse::<u64>().ok()?;
+    unit.starts_with("second")
+        .then(|| Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,6 +284,7 @@ mod tests {
             (503, "RESOURCE_EXHAUSTED", true, true),
             (502, "", true, false),
             (504, "", true, false),
+            (529, "", true, false),
             (408, "", true, false),
             (500, "", false, false),
             (500, r#"{"detail":"REQUEST_LIMIT_EXCEEDED"}"#, true, true),
@@ -407,6 +424,28 @@ mod tests {
         assert_eq!(seconds("Sun, 22 Nov 2026 07:00:30 GMT"), Some(0));
         for header in ["", "-1", "1.5", "soon", "2026-11-22T08:00:30Z", "42s"] {
             assert_eq!(seconds(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn reads_the_wait_that_a_message_asks_for() {
+        let seconds = |body| wait_in_words(body).map(|wait| wait.as_secs());
+        let recorded = r#"{"code":"ResourceRequestsThrottled","message":"Number of requests for action
+            'Microsoft.Insights/metricDefinitions/read' exceeded the limit of '400' for time interval
+            '00:05:00'. Please try again after '309' seconds."}"#;
+        assert_eq!(seconds(recorded), Some(309));
+        assert_eq!(seconds("try again after 7 seconds"), Some(7));
+        assert_eq!(seconds(r#"try again after \"1\" second"#), Some(1));
+        for body in [
+            "",
+            "Please try again later",
+            "try again after '309'",
+            "try again after '5' minutes",
+            "try again after '-5' seconds",
+            "try again after '' seconds",
+            "try again after '99999999999999999999' seconds",
+        ] {
+            assert_eq!(seconds(body), None, "{body}");
         }
     }
 }

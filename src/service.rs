@@ -74,10 +74,25 @@ pub struct Service {
     renewed_for_users: AtomicBool,
 }
 
-/// One attempt's failure, with what its `Retry-After` asked for.
+/// One attempt's failure, with how long the answer asked us to stay away.
 struct Failure {
     cause: CallErrorCause,
     retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// `header` is what `Retry-After` asked for; the longer wait of header and
+    /// message counts, because coming earlier than either is refused again.
+    fn new(mut cause: CallErrorCause, header: Option<Duration>) -> Self {
+        let mut retry_after = header;
+        if let CallErrorCause::Status(answer) = &mut cause {
+            if matches!(answer.status, 429 | 529) {
+                retry_after = header.max(retry::wait_in_words(&answer.body));
+            }
+            answer.retry_after = retry_after;
+        }
+        Self { cause, retry_after }
+    }
 }
 
 impl Service {
@@ -258,19 +273,14 @@ impl Service {
         token: &Token,
         attempts: &mut u32,
     ) -> Result<Bytes, Failure> {
-        let request = request(ask, url, wanted, token).map_err(|why| Failure {
-            cause: CallErrorCause::Transport(why),
-            retry_after: None,
-        })?;
+        let request = request(ask, url, wanted, token)
+            .map_err(|why| Failure::new(CallErrorCause::Transport(why), None))?;
         let _turn = self.lane.enter().await;
         // `acquire` fails only on a closed semaphore, and nothing closes it.
         let _overall = self.network.overall().acquire().await.ok();
         let started = Instant::now();
         if ask.until.is_some_and(|until| started >= until) {
-            return Err(Failure {
-                cause: CallErrorCause::TooLate,
-                retry_after: None,
-            });
+            return Err(Failure::new(CallErrorCause::TooLate, None));
         }
         *attempts += 1;
         let patience = self.network.limits.request_timeout;
@@ -284,13 +294,10 @@ impl Service {
         log(ask, url, *attempts, elapsed, &answer);
         match answer {
             Ok(answer) => {
-                let retry_after = self.retry_after(answer.headers());
-                accept(answer, wanted, token).map_err(|cause| Failure { cause, retry_after })
+                let header = self.retry_after(answer.headers());
+                accept(answer, wanted, token).map_err(|cause| Failure::new(cause, header))
             }
-            Err(why) => Err(Failure {
-                cause: CallErrorCause::Transport(why),
-                retry_after: None,
-            }),
+            Err(why) => Err(Failure::new(CallErrorCause::Transport(why), None)),
         }
     }
 

@@ -7,6 +7,8 @@
 mod aged;
 pub mod facts;
 pub mod gather;
+pub mod machine_facts;
+mod machines;
 
 use std::fmt;
 

@@ -17,12 +17,13 @@ use futures_util::stream::{self, Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::action::ActionLimits;
-use crate::azure_monitor::AzureMonitor;
+use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
 use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
 use crate::policy::{Mode, PolicySet};
+use crate::report::machines::Machines;
 use crate::report::{Closing, Failure, FailureKind, Totals, WorkspaceReport};
 use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
@@ -160,9 +161,10 @@ impl Sweep {
         tell: &mut (dyn FnMut(WorkspaceReport) + Send),
     ) {
         let rules = self.rules();
+        let throttles = Throttles::default();
         let owned: Vec<Workspace> = workspaces.to_vec();
         let visits = owned.into_iter().enumerate().map(|(place, workspace)| {
-            let clients = self.clients(&workspace, tokens, deadline);
+            let clients = self.clients(&workspace, tokens, &throttles, deadline);
             let rules = rules.clone();
             async move {
                 let visit = workspace::sweep(&workspace, &clients, &rules);
@@ -209,6 +211,7 @@ impl Sweep {
         &self,
         workspace: &Workspace,
         tokens: &Arc<Recording>,
+        throttles: &Throttles,
         deadline: Instant,
     ) -> Clients {
         let lane = Arc::new(Lane::new(&self.network.limits, deadline));
@@ -224,7 +227,7 @@ impl Sweep {
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
             .filter(|_| self.policy.base.nodes_witness)
-            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm)));
+            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm), throttles.clone()));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
             spark,
@@ -300,6 +303,7 @@ fn unseen(workspace: &Workspace, note: Option<String>, failures: Vec<Failure>) -
         lines: Vec::new(),
         failures,
         notes: note.into_iter().collect(),
+        machines: Machines::default(),
         stages: StageCounts::default(),
         elapsed: Duration::ZERO,
     }

@@ -25,6 +25,7 @@ use crate::human::Count;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, PolicySet, WorkspacePolicy};
+use crate::report::machines::Machines;
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
 use crate::service::{CallError, CallErrorCause, Lane};
 use crate::signals::Signals;
@@ -191,13 +192,18 @@ impl Visit<'_> {
         self.failures.extend(self.gatherer.facts.take_failures());
         let missing_right = self.gatherer.facts.missing_right();
         let looked_at: Vec<&Judged> = judged.iter().map(|(one, _)| one).collect();
-        let notes = lines::notes(&looked_at, missing_right.as_ref(), &policy);
+        let mut notes = lines::notes(&looked_at, missing_right.as_ref(), &policy);
+        let seen = self.gatherer.facts.machines.take_seen();
+        notes.extend(lines::notes_on_machines(&seen));
+        let machines = lines::machines(&looked_at, &seen);
         let judged = judged.into_iter();
         let mut all: Vec<_> = judged
             .map(|(one, _)| lines::of(one, &self.policies))
             .collect();
         all.extend(unparsed);
-        self.report(true, all, notes)
+        let mut report = self.report(true, all, notes);
+        report.machines = machines;
+        report
     }
 
     /// Looks at every cluster, several at a time, and gives them in the order of
@@ -372,6 +378,7 @@ impl Visit<'_> {
             lines,
             failures: self.failures,
             notes,
+            machines: Machines::default(),
             stages: StageCounts::default(),
             elapsed: Duration::ZERO,
         }

@@ -142,6 +142,33 @@ async fn a_sweep_that_succeeds_leaves_one_line_per_cluster_with_the_invocation()
 }
 
 #[tokio::test]
+async fn machines_at_rest_are_told_as_information_with_figures_to_query() {
+    let scene = Scene::of(world()).set("TERMINATE_CLUSTERS_MODE", "report");
+    let host = start(&scene).await;
+    invoke(&host).await.1.success().unwrap();
+    let records = written(&host);
+    let at_rest: Vec<_> = records
+        .iter()
+        .filter(|record| {
+            record
+                .text
+                .contains("at rest, 1 driver of `Standard_DS3_v2`")
+        })
+        .collect();
+    assert_eq!(at_rest.len(), 1, "{records:#?}");
+    assert_eq!(at_rest[0].level, LogLevel::Information);
+    for field in [" p50_cores=0.07 ", " p95_cores=0.07 ", " drivers=1 "] {
+        assert!(at_rest[0].text.contains(field), "{:?}", at_rest[0]);
+    }
+    let confirmed = " machines=3 confirmed=3 contradicted_clusters=0";
+    assert!(
+        records.iter().any(|record| record.text.contains(confirmed)),
+        "{records:#?}"
+    );
+    scene.simulator.assert_clean();
+}
+
+#[tokio::test]
 async fn every_shape_of_the_timer_starts_a_sweep() {
     let workspace = Workspace::named("one").cluster(Cluster::busy("busy"));
     let scene = Scene::of(World::new().workspace(workspace));

@@ -24,6 +24,8 @@ mod hostile;
 mod kept;
 #[path = "sweep/names.rs"]
 mod names;
+#[path = "sweep/nodes.rs"]
+mod nodes;
 #[path = "sweep/outcomes.rs"]
 mod outcomes;
 #[path = "sweep/overrides.rs"]

@@ -25,6 +25,7 @@ use crate::record::Record;
 use crate::services;
 use crate::socket::Tear;
 use crate::tls::Authority;
+use crate::upstream;
 use crate::world::World;
 
 /// No client of ours sends more.
@@ -107,7 +108,7 @@ async fn respond(
     let answer = match replacement(fault.as_ref()) {
         Some(Replacement::Reset) => return reset(tear),
         Some(Replacement::Answer(answer)) => answer,
-        None => work(shared, request),
+        None => upstream::resolve(work(shared, request)).await,
     };
     closing.violation.clone_from(&answer.violation);
     if answer.hang {
@@ -263,6 +264,7 @@ async fn read(request: HttpRequest<Incoming>, host: &str) -> io::Result<Request>
         host: host.to_owned(),
         path: parts.uri.path().to_owned(),
         query: Query::parse(parts.uri.query().unwrap_or_default()),
+        raw_query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body: body.to_bytes(),
     })

@@ -4,6 +4,8 @@
 //! connection module turns these into bytes, the fault module bends them. This module must not know
 //! any service.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
@@ -20,6 +22,8 @@ pub struct Request {
     pub path: String,
     /// The decoded query.
     pub query: Query,
+    /// The query exactly as it was sent, without the question mark.
+    pub raw_query: String,
     /// All headers, with their values.
     pub headers: HeaderMap,
     /// The whole body.
@@ -119,6 +123,20 @@ pub(crate) struct Answer {
     pub(crate) violation: Option<String>,
     /// Keep the connection open and say nothing.
     pub(crate) hang: bool,
+    /// Answer what this answers instead.
+    pub(crate) forward: Option<Box<Forward>>,
+}
+
+/// A GET to a web server on loopback, whose answer takes the place of the service's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Forward {
+    pub(crate) to: SocketAddr,
+    /// Path and query, as they were sent.
+    pub(crate) target: String,
+    /// The `Host` that the server reads.
+    pub(crate) host: String,
+    /// Further headers of the request that are passed on.
+    pub(crate) headers: HeaderMap,
 }
 
 impl Answer {
@@ -129,6 +147,7 @@ impl Answer {
             body: body.into(),
             violation: None,
             hang: false,
+            forward: None,
         }
     }
 
@@ -151,6 +170,13 @@ impl Answer {
     pub(crate) fn hang() -> Self {
         Self {
             hang: true,
+            ..Self::text(200, "")
+        }
+    }
+
+    pub(crate) fn forward(forward: Forward) -> Self {
+        Self {
+            forward: Some(Box::new(forward)),
             ..Self::text(200, "")
         }
     }

@@ -50,6 +50,7 @@
 //!   some hours later, `World::advance` moves the simulator's clock alone (tokens expire). Changes as they
 //!   happen (`restart_cluster`, `start_run`, `rotate_secret`, `revoke_tokens`, `lose_driver`, …) are methods
 //!   of [`world::World`].
+//! * `world::Spark::real` puts a real Spark UI on this machine behind the driver proxy of a cluster.
 //! * [`Fault`] with [`Match`] and [`Times`]: what goes wrong, where, how often.
 //! * [`When`] with the same matchers: changes of the world just before or after a request.
 //! * [`estate`]: the world of the demo, with what a sweep must make of it; [`demo`] runs it.
@@ -79,6 +80,7 @@ mod services;
 mod simulator;
 mod socket;
 mod tls;
+mod upstream;
 pub mod world;
 
 pub use fault::Fault;

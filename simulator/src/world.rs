@@ -14,6 +14,7 @@ mod run;
 mod sample;
 mod spark;
 mod token;
+mod upstream;
 mod vault;
 mod vm;
 mod workspace;
@@ -25,8 +26,9 @@ pub use run::{Run, StateStyle, Task, TaskForm};
 pub use spark::{OtherApplication, Spark, SparkJob, SqlExecution, Stream, StreamingPage};
 pub(crate) use token::TokenStore;
 pub use token::{Audience, DATABRICKS_APP_ID, Token};
+pub use upstream::{Upstream, UpstreamHost};
 pub use vault::{SecretVersion, Vault, VaultSecret};
-pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Vm};
+pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Tagged, Vm};
 pub use workspace::{Access, Member, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
 
 /// The tenant of every principal that does not say otherwise.

@@ -13,7 +13,7 @@ use crate::service::Lane;
 use crate::service::testing::{FixedToken, TOKEN, answer, network};
 use crate::timestamp::Timestamp;
 use crate::transport::{MemoryTransport, TransportError};
-use crate::witness::nodes::Interval;
+use crate::witness::nodes::{Interval, TaggedMachine};
 
 type Answer = Result<Response<Bytes>, TransportError>;
 
@@ -26,15 +26,24 @@ const VM: &str = "86953c50a3f44a9d9e6c1f2b3d4e5f60";
 fn arm(
     respond: impl Fn(&str) -> Answer + Send + Sync + 'static,
 ) -> (AzureMonitor, Arc<MemoryTransport>) {
+    arm_by(move |request| respond(request.uri().path()))
+}
+
+fn arm_by(
+    respond: impl Fn(&Request<Bytes>) -> Answer + Send + Sync + 'static,
+) -> (AzureMonitor, Arc<MemoryTransport>) {
     let (network, transport) = network(move |request: Request<Bytes>| {
-        let answer = respond(request.uri().path());
+        let answer = respond(&request);
         async move { answer }
     });
     let base = Url::parse("https://management.azure.com/").expect("the URL is well-formed");
     let deadline = Instant::now() + Duration::from_secs(3600);
     let lane = Arc::new(Lane::new(&network.limits, deadline));
     let service = Service::new(network, Arc::new(FixedToken), Audience::Arm, base, lane);
-    (AzureMonitor::new(service.share()), transport)
+    (
+        AzureMonitor::new(service.share(), Throttles::default()),
+        transport,
+    )
 }
 
 fn workspace(group: &str) -> Answer {
@@ -224,6 +233,12 @@ async fn each_kind_of_refusal_has_its_reason() {
             "(throttled)",
         ),
         (
+            429,
+            r#"{"code": "X", "message": "Please try again after '309' seconds."}"#,
+            "429 X (throttled for 5m9s)",
+        ),
+        (529, "{}", "529 (throttled)"),
+        (
             403,
             r#"{"error": {"code": "X\nWARN forged"}}"#,
             "403 X?WARN forged (needs",
@@ -256,4 +271,203 @@ async fn a_workspace_that_may_not_be_read_names_the_role() {
         why.contains("needs Reader on the workspace resource"),
         "{why}"
     );
+}
+
+fn json(body: &serde_json::Value) -> Answer {
+    answer(200, "application/json", body.to_string())
+}
+
+/// The query of the next page, as ARM writes such URLs.
+const NEXT: &str = "api-version=2024-07-01&%24skiptoken=a%2Bb%3D";
+
+fn list_path() -> String {
+    format!("{GROUP}/providers/Microsoft.Compute/virtualMachines")
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_every_page_of_the_machines_and_what_their_tags_tell() {
+    let (monitor, transport) = arm_by(|request| {
+        let first = serde_json::json!({
+            "value": [
+                {"name": "A1", "tags": {"clusterID": "0915-1", "Vendor": "Databricks"}},
+                {"name": "p1", "tags": {"DatabricksInstancePoolId": "pool-1"}},
+            ],
+            "nextLink": format!("https://management.azure.com:443{}?{NEXT}", list_path().to_uppercase()),
+        });
+        let last = serde_json::json!({"value": [
+            {"name": "n1", "properties": {}},
+            {"name": "g1", "tags": {"ClusterId": "0915-1"}, "properties": {"provisioningState": "Deleting"}},
+        ], "nextLink": ""});
+        let query = request.uri().query().unwrap_or_default();
+        json(if query.contains("skiptoken") {
+            &last
+        } else {
+            &first
+        })
+    });
+    let roster = monitor.machines(&group()).await.unwrap();
+    let machine = |name: &str| TaggedMachine {
+        name: name.to_owned(),
+        cluster: None,
+        of_pool: false,
+        is_leaving: false,
+    };
+    let cluster = || Some("0915-1".to_owned());
+    let expected = [
+        TaggedMachine {
+            cluster: cluster(),
+            ..machine("A1")
+        },
+        TaggedMachine {
+            of_pool: true,
+            ..machine("p1")
+        },
+        machine("n1"),
+        TaggedMachine {
+            cluster: cluster(),
+            is_leaving: true,
+            ..machine("g1")
+        },
+    ];
+    assert_eq!(roster, Roster::new(expected));
+    let sent = transport.sent();
+    let paths: Vec<_> = sent.iter().map(|one| one.url.path()).collect();
+    assert_eq!(paths, [list_path(), list_path()]);
+    let query =
+        |at: usize| -> Vec<(String, String)> { sent[at].url.query_pairs().into_owned().collect() };
+    let version = ("api-version".to_owned(), "2024-07-01".to_owned());
+    assert_eq!(query(0), std::slice::from_ref(&version));
+    let token = ("$skiptoken".to_owned(), "a+b=".to_owned());
+    assert_eq!(query(1), [version, token]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_machines_that_goes_on_elsewhere_is_not_followed() {
+    let path = list_path();
+    let links = [
+        format!("https://evil.example{path}?{NEXT}"),
+        format!("https://management.azure.com.evil.example{path}?{NEXT}"),
+        format!("http://management.azure.com{path}?{NEXT}"),
+        format!("https://management.azure.com:8443{path}?{NEXT}"),
+        format!("https://user@management.azure.com{path}?{NEXT}"),
+        format!("https://user:pass@management.azure.com{path}?{NEXT}"),
+        format!("https://management.azure.com{GROUP}/providers/Microsoft.Compute/disks?{NEXT}"),
+        format!("{path}?{NEXT}"),
+        "?".to_owned(),
+    ];
+    for link in links {
+        let body = serde_json::json!({"value": [], "nextLink": link});
+        let (monitor, transport) = arm(move |_| json(&body));
+        let why = monitor.machines(&group()).await.unwrap_err();
+        assert!(why.0.contains("goes on elsewhere"), "{link}: {why}");
+        assert_eq!(transport.sent().len(), 1, "{link}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_machines_ends_even_if_its_pages_do_not() {
+    let link = |query: &str| format!("https://management.azure.com{}?{query}", list_path());
+    let same = serde_json::json!({"value": [], "nextLink": link(NEXT)});
+    let (monitor, transport) = arm(move |_| json(&same));
+    let why = monitor.machines(&group()).await.unwrap_err();
+    assert!(why.0.contains("the same page twice"), "{why}");
+    assert_eq!(transport.sent().len(), 2);
+    let (monitor, transport) = arm_by(move |request| {
+        let query = request.uri().query().unwrap_or_default();
+        json(&serde_json::json!({"value": [], "nextLink": link(&format!("{query}1"))}))
+    });
+    let why = monitor.machines(&group()).await.unwrap_err();
+    assert!(why.0.contains("more than 200 pages"), "{why}");
+    assert_eq!(transport.sent().len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_not_understood_makes_the_list_unknown() {
+    for item in [
+        serde_json::json!({"tags": {}}),
+        serde_json::json!({"name": 7}),
+        serde_json::json!({"name": "a", "tags": {"ClusterId": 7}}),
+        serde_json::json!({"name": "a", "tags": []}),
+    ] {
+        let (monitor, _) = arm(move |_| json(&serde_json::json!({"value": [item]})));
+        let why = monitor.machines(&group()).await.unwrap_err();
+        assert!(why.0.contains("not understood"), "{why}");
+    }
+    let (monitor, _) = arm(|_| json(&serde_json::json!({})));
+    assert!(monitor.machines(&group()).await.is_err());
+    let (monitor, _) = arm(|_| answer(403, "application/json", "{}"));
+    let why = monitor.machines(&group()).await.unwrap_err();
+    assert!(why.0.contains("needs Reader or Monitoring Reader"), "{why}");
+}
+
+/// Another subscription than that of [`GROUP`].
+const OTHER: &str = "/subscriptions/9d1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-2";
+const PROVIDER_LIMIT: &str = "{\"code\":\"ResourceRequestsThrottled\",\"message\":\"Number of requests for \
+    action 'Microsoft.Insights/metrics/read' exceeded the limit of '400' for time interval '00:05:00'. \
+    Please try again after '309' seconds.\"}";
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_throttles_is_left_alone_for_as_long_as_it_asks() {
+    let (monitor, transport) = arm(|_| answer(429, "application/json", PROVIDER_LIMIT));
+    let asked = || transport.sent().len();
+    let ask = async |group: &str| {
+        let group = ManagedResourceGroup::parse(group).expect("well-formed");
+        monitor.vm_metrics(&group, VM, &window()).await.unwrap_err()
+    };
+    let first = ask(GROUP).await;
+    assert!(first.0.contains("throttled for 5m9s"), "{first}");
+    for _ in 0..3 {
+        let why = ask(&GROUP.to_uppercase()).await;
+        assert!(
+            why.0.starts_with("not asked, because it was throttled"),
+            "{why}"
+        );
+        assert!(why.0.contains("ResourceRequestsThrottled"), "{why}");
+    }
+    assert_eq!(asked(), 1, "no more than the one that was refused");
+    ask(OTHER).await;
+    assert_eq!(asked(), 2, "another subscription has a limit of its own");
+    assert!(monitor.machines(&group()).await.is_err());
+    assert_eq!(asked(), 3, "and so has another kind of question");
+    tokio::time::advance(Duration::from_secs(308)).await;
+    ask(GROUP).await;
+    assert_eq!(asked(), 3);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    ask(GROUP).await;
+    assert_eq!(asked(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_question_is_repeated_within_its_budget() {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let recording = include_str!("../../tests/fixtures/azure_monitor/percentage_cpu_p1d.json");
+    let (monitor, transport) = arm(move |_| {
+        if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+            return answer(200, "application/json", recording);
+        }
+        let body = r#"{"error": {"code": "TooManyRequests"}}"#;
+        let mut refusal = answer(429, "application/json", body)?;
+        let seconds = http::HeaderValue::from_static("17");
+        refusal.headers_mut().insert("retry-after", seconds);
+        Ok(refusal)
+    });
+    let began = Instant::now();
+    assert!(monitor.vm_metrics(&group(), VM, &window()).await.is_ok());
+    assert!(began.elapsed() >= Duration::from_secs(17));
+    assert_eq!(transport.sent().len(), 2);
+    // It came through, so nothing is held back.
+    assert!(monitor.vm_metrics(&group(), VM, &window()).await.is_ok());
+    assert_eq!(transport.sent().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_throttling_holds_later_questions_back() {
+    for status in [400, 403, 404, 500, 503] {
+        let (monitor, transport) = arm(move |_| answer(status, "application/json", "{}"));
+        let ask = async || monitor.vm_metrics(&group(), VM, &window()).await.is_err();
+        assert!(ask().await);
+        let before = transport.sent().len();
+        assert!(ask().await);
+        assert!(transport.sent().len() > before, "{status}");
+    }
 }

@@ -6,6 +6,7 @@
 
 use crate::escape::Shown;
 use crate::human::Count;
+use crate::report::machines::{Machines, resting_clause, thousandths};
 use crate::report::text::{clause, earliest_words};
 use crate::report::{Closing, ClusterLine, Failure, Outcome, WorkspaceReport};
 use crate::sweep::ReportSink;
@@ -28,6 +29,7 @@ impl ReportSink for LogReport {
             let note = Shown::sentence(note);
             tracing::warn!(%workspace, "Workspace `{workspace}`: {note}");
         }
+        machines(report);
         for failed in &report.failures {
             failure(failed);
         }
@@ -78,6 +80,34 @@ fn cluster(report: &WorkspaceReport, line: &ClusterLine) {
         past_tense(&line.outcome),
         clause(&line.outcome),
     );
+}
+
+/// What the names of the machines are worth, and how much they work at rest: no
+/// warnings, but what an operator looks for before switching termination on.
+fn machines(report: &WorkspaceReport) {
+    let workspace = Shown::name(&report.name);
+    let Machines { names, resting } = &report.machines;
+    if let Some(names) = names {
+        tracing::info!(
+            %workspace,
+            machines = names.machines,
+            confirmed = names.confirmed,
+            contradicted_clusters = names.contradicted,
+            "Workspace `{workspace}`: {}",
+            names.clause()
+        );
+    }
+    for load in resting {
+        tracing::info!(
+            %workspace,
+            node_type = %Shown::name(&load.node_type),
+            drivers = load.drivers,
+            p50_cores = thousandths(load.p50),
+            p95_cores = thousandths(load.p95),
+            "Workspace `{workspace}`: {}",
+            resting_clause(load)
+        );
+    }
 }
 
 fn failure(failure: &Failure) {

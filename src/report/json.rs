@@ -25,6 +25,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         lines,
         failures,
         notes,
+        machines,
         stages,
         elapsed,
     } = report;
@@ -36,6 +37,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         "clusters": lines.iter().map(cluster).collect::<Vec<_>>(),
         "failures": failures.iter().map(failure).collect::<Vec<_>>(),
         "notes": notes,
+        "machines": machines.json(),
         "stages": stage_counts(stages),
         "elapsed_ms": millis(*elapsed),
     });

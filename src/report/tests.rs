@@ -84,6 +84,7 @@ fn workspace(lines: Vec<ClusterLine>) -> WorkspaceReport {
         lines,
         failures: Vec::new(),
         notes: Vec::new(),
+        machines: machines::Machines::default(),
         stages,
         elapsed: Duration::from_millis(1600),
     }
@@ -270,6 +271,7 @@ fn json_has_one_line_per_workspace_and_the_same_facts_as_the_text() {
         }],
         "failures": [],
         "notes": [],
+        "machines": {"names": null, "resting": []},
         "stages": {
             "clusters": {"requests": 2, "time_ms": 310},
             "spark": {"requests": 9, "time_ms": 1250},

@@ -21,6 +21,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         lines,
         failures,
         notes,
+        machines,
         stages,
         elapsed,
     } = report;
@@ -57,7 +58,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
             let _ = writeln!(out, "{:indent$}{detail}", "");
         }
     }
-    for note in notes {
+    for note in machines.clauses().iter().chain(notes) {
         let _ = writeln!(out, "  note: {}", Shown::sentence(note));
     }
     for failure in failures {

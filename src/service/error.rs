@@ -64,6 +64,8 @@ pub struct StatusError {
     pub status: u16,
     pub content_type: String,
     pub location: Option<String>,
+    /// How long it asks us to stay away, in `Retry-After` or in its message.
+    pub retry_after: Option<Duration>,
     /// The first 8 KiB of the body, lossily as text.
     pub body: String,
 }

@@ -155,6 +155,35 @@ async fn an_absurd_retry_after_is_final_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_that_a_throttling_message_asks_for_is_like_a_retry_after() {
+    let words = |seconds: u64| format!("{{\"message\":\"try again after '{seconds}' seconds.\"}}");
+    for (status, seconds, requests) in [(429, 20, 2), (529, 20, 2), (429, 309, 1), (529, 309, 1)] {
+        let refusal = answer(status, "application/json", words(seconds));
+        let (service, transport) = scripted(vec![refusal, json_answer()]);
+        let began = Instant::now();
+        let answered = service.json::<Value>(ask()).await;
+        assert_eq!(transport.sent().len(), requests, "{status} {seconds}");
+        match answered {
+            Ok(_) => assert!(began.elapsed() >= Duration::from_secs(seconds)),
+            Err(error) => {
+                let CallErrorCause::Status(refusal) = error.cause else {
+                    panic!("{error}");
+                };
+                assert_eq!(refusal.retry_after, Some(Duration::from_secs(seconds)));
+                assert!(began.elapsed() < Duration::from_secs(1), "no wait in vain");
+            }
+        }
+    }
+    // Other refusals say when to come back, if at all, in their header only.
+    let (service, _) = scripted(vec![answer(400, "application/json", words(9))]);
+    let error = fails(&service, ask()).await;
+    let CallErrorCause::Status(refusal) = error.cause else {
+        panic!("{error}");
+    };
+    assert_eq!(refusal.retry_after, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_are_bounded() {
     let (service, transport) = scripted((0..9).map(|_| answer(503, "text/html", "x")).collect());
     let error = fails(&service, ask()).await;

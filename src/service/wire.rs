@@ -114,6 +114,7 @@ pub(super) fn accept(
             status,
             location: header(&parts.headers, &LOCATION, token),
             content_type,
+            retry_after: None,
             body: kept(),
         }));
     }

@@ -1,5 +1,5 @@
 //! What is asked once per workspace and shared by its clusters: pins, rights,
-//! job runs, machine sizes, the managed resource group.
+//! job runs, machine sizes, and (`machine_facts`) the machines.
 //!
 //! Each is read when the first cluster needs it. The second look wants runs and
 //! pins that are no older than `second_look_runs_age`; whoever comes first reads
@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::aged::Aged;
+use super::machine_facts::MachineFacts;
 use super::{Signal, Why};
-use crate::azure_monitor::{AzureMonitor, ManagedResourceGroup};
 use crate::clock::Clock;
 use crate::cluster::{ClusterId, NodeTypes};
 use crate::databricks::{ActiveRuns, CompletedRuns, Databricks, RunsError, RunsRight};
@@ -42,7 +42,6 @@ pub struct WorkspaceFacts {
     pub(super) clock: Arc<dyn Clock>,
     name: String,
     sees_all_runs: bool,
-    resource_id: Option<String>,
     runs_page_cap: usize,
     longest_threshold: Duration,
     pins: Aged<Asked<BTreeSet<ClusterId>>>,
@@ -51,7 +50,8 @@ pub struct WorkspaceFacts {
     completed: Aged<CompletedRuns>,
     completed_since: Aged<CompletedRuns>,
     node_types: OnceCell<Asked<NodeTypes>>,
-    managed_group: OnceCell<Asked<ManagedResourceGroup>>,
+    /// The machines that the clusters run on.
+    pub machines: MachineFacts,
     failures: Mutex<Vec<Failure>>,
 }
 
@@ -78,7 +78,6 @@ impl WorkspaceFacts {
             clock,
             name: settings.name,
             sees_all_runs: settings.sees_all_runs,
-            resource_id: settings.resource_id,
             runs_page_cap: settings.runs_page_cap,
             longest_threshold: settings.longest_threshold,
             pins: Aged::default(),
@@ -87,7 +86,7 @@ impl WorkspaceFacts {
             completed: Aged::default(),
             completed_since: Aged::default(),
             node_types: OnceCell::new(),
-            managed_group: OnceCell::new(),
+            machines: MachineFacts::of(settings.resource_id),
             failures: Mutex::default(),
         }
     }
@@ -172,22 +171,6 @@ impl WorkspaceFacts {
             .get_or_init(|| async {
                 let types = self.databricks.node_types().await;
                 types.map_err(|error| Why::new(error.to_string()))
-            })
-            .await
-    }
-
-    pub(super) async fn managed_group(
-        &self,
-        monitor: &AzureMonitor,
-    ) -> &Asked<ManagedResourceGroup> {
-        self.managed_group
-            .get_or_init(|| async {
-                let Some(resource_id) = &self.resource_id else {
-                    return Err(Why::new(
-                        "the policy gives no resource_id for this workspace, so its machines cannot be found",
-                    ));
-                };
-                monitor.managed_resource_group(resource_id).await
             })
             .await
     }

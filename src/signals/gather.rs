@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts::WorkspaceFacts;
-use super::{Hardware, NodesView, Signal, Signals, StreamingView, Why};
+use super::{Signal, Signals, StreamingView, machines};
 use crate::azure_monitor::AzureMonitor;
-use crate::cluster::{Cluster, ClusterState, Instance, NodeTypes};
-use crate::decision::{Question, longest_wait, next_question};
+use crate::cluster::{Cluster, ClusterState};
+use crate::decision::{Question, next_question};
 use crate::policy::{Policy, WorkspacePolicy};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
-use crate::witness::nodes::{self, Window};
 use crate::witness::spark::{self, LiveApplication};
 
 /// Which look this is.
@@ -45,14 +44,14 @@ pub struct Gatherer {
 }
 
 /// One look at one cluster, under way.
-struct Reading {
-    signals: Signals,
-    policy: Policy,
-    application: Option<LiveApplication>,
+pub(super) struct Reading {
+    pub(super) signals: Signals,
+    pub(super) policy: Policy,
+    pub(super) application: Option<LiveApplication>,
     /// Whether the driver's threads, which were asked for, show a live stream.
-    stream_lives: bool,
-    began: Timestamp,
-    kind: LookKind,
+    pub(super) stream_lives: bool,
+    pub(super) began: Timestamp,
+    pub(super) kind: LookKind,
 }
 
 impl Gatherer {
@@ -138,11 +137,10 @@ impl Gatherer {
             Question::Commands => self.ask_commands(reading).await,
             Question::Hardware => {
                 let types = self.facts.node_types().await;
-                reading.signals.hardware = hardware(&reading.signals.cluster, types);
+                reading.signals.hardware = machines::hardware(&reading.signals.cluster, types);
             }
             Question::DriverNode => {
-                let driver = reading.signals.cluster.driver.clone();
-                reading.signals.driver_node = self.ask_node(driver.as_ref(), true, reading).await;
+                reading.signals.driver_node = self.ask_driver(reading).await;
             }
             Question::AllNodes => {
                 reading.signals.all_nodes = self.ask_all_nodes(reading).await;
@@ -193,120 +191,6 @@ impl Gatherer {
         reading.signals.command = spark::running_command(&threads);
         reading.stream_lives = threads.is_ok_and(|threads| spark::stream_lives(&threads));
     }
-
-    /// Reads one machine's metrics; its size must be known by now.
-    async fn ask_node(
-        &self,
-        instance: Option<&Instance>,
-        is_driver: bool,
-        reading: &Reading,
-    ) -> Signal<NodesView> {
-        let Some(monitor) = &self.monitor else {
-            return Signal::unknown("the nodes witness is switched off");
-        };
-        let cores = match &reading.signals.hardware {
-            Signal::Known(hardware) if is_driver => hardware.driver_cores,
-            Signal::Known(hardware) => hardware.worker_cores,
-            Signal::Unknown(why) => return Signal::Unknown(why.clone()),
-            Signal::NotAsked => return Signal::unknown("the machine's size was not asked for"),
-        };
-        let Some(name) = instance.and_then(|instance| instance.instance_id.as_deref()) else {
-            return Signal::unknown("the cluster's record does not name the machine");
-        };
-        let started = instance.and_then(|instance| instance.started);
-        let window = match self.window(started, is_driver, reading) {
-            Ok(window) => window,
-            Err(why) => return Signal::Unknown(why),
-        };
-        let group = match self.facts.managed_group(monitor).await {
-            Ok(group) => group,
-            Err(why) => return Signal::Unknown(why.clone()),
-        };
-        let metrics = monitor.vm_metrics(group, name, &window).await;
-        nodes::judge(&metrics, Some(cores), &window)
-    }
-
-    fn window(
-        &self,
-        machine_started: Option<Timestamp>,
-        is_driver: bool,
-        reading: &Reading,
-    ) -> Result<Window, Why> {
-        let cluster = &reading.signals.cluster;
-        let application = reading.application.as_ref();
-        let cluster_started = cluster
-            .started()
-            .max(application.map(|application| application.started));
-        let start = if is_driver {
-            cluster_started
-        } else {
-            machine_started.or(cluster_started)
-        };
-        let start = start.ok_or_else(|| Why::new("when the machine started is unknown"))?;
-        let anchor = match reading.kind {
-            LookKind::First => reading.began,
-            LookKind::Second { first_began, .. } => first_began,
-        };
-        let longest = longest_wait(&reading.signals, &reading.policy);
-        let lookback = nodes::lookback(longest, cluster.autotermination_minutes);
-        Window::new(self.facts.clock.now(), anchor, lookback, start)
-    }
-
-    /// Every machine, and whether any came or went meanwhile.
-    async fn ask_all_nodes(&self, reading: &Reading) -> Signal<NodesView> {
-        let cluster = &reading.signals.cluster;
-        let listed = u64::try_from(cluster.executors.len()).unwrap_or(u64::MAX);
-        // An autoscaling cluster tells no number, and an absent list is no empty one.
-        if cluster.num_workers.is_none() && listed == 0 {
-            return Signal::unknown(
-                "the cluster's record lists no executors and no number of them",
-            );
-        }
-        if let Some(expected) = cluster.num_workers.filter(|expected| *expected != listed) {
-            return Signal::unknown(format!(
-                "the cluster's record lists {listed} of {expected} executors"
-            ));
-        }
-        let driver = match &reading.signals.driver_node {
-            Signal::NotAsked => self.ask_node(cluster.driver.as_ref(), true, reading).await,
-            asked @ (Signal::Known(_) | Signal::Unknown(_)) => asked.clone(),
-        };
-        let mut views = vec![driver];
-        for executor in &cluster.executors {
-            if let Some(Signal::Known(NodesView::Busy { .. }) | Signal::Unknown(_)) = views.last() {
-                break;
-            }
-            views.push(self.ask_node(Some(executor), false, reading).await);
-        }
-        let asked_every_machine = views.len() == cluster.executors.len() + 1;
-        let view = nodes::combine(views);
-        let (Signal::Known(NodesView::QuietSince(since))
-        | Signal::Known(NodesView::QuietThroughout(since))) = view
-        else {
-            return view;
-        };
-        if !asked_every_machine {
-            return Signal::unknown("not every machine was asked");
-        }
-        self.after_scaling(view, since, reading).await
-    }
-
-    /// Machines that came or went make the others' silence say less.
-    async fn after_scaling(
-        &self,
-        view: Signal<NodesView>,
-        since: Timestamp,
-        reading: &Reading,
-    ) -> Signal<NodesView> {
-        let id = &reading.signals.cluster.id;
-        match self.facts.databricks.resize_events(id, since).await {
-            Ok(Some(event)) if event > since => Signal::Known(NodesView::QuietSince(event)),
-            Ok(_) => view,
-            Err(error) => Signal::Unknown(Why::new(format!(
-                "whether the cluster was resized could not be read: {error}"
-            ))),
-        }
-    }
 }
 
 fn is_asked(question: Question, signals: &Signals) -> bool {
@@ -321,31 +205,6 @@ fn is_asked(question: Question, signals: &Signals) -> bool {
         Question::DriverNode => signals.driver_node != Signal::NotAsked,
         Question::AllNodes => signals.all_nodes != Signal::NotAsked,
     }
-}
-
-/// What the list of machine sizes says of this cluster's.
-fn hardware(cluster: &Cluster, types: &Result<NodeTypes, Why>) -> Signal<Hardware> {
-    let types = match types {
-        Ok(types) => types,
-        Err(why) => return Signal::Unknown(why.clone()),
-    };
-    let worker = cluster.node_type_id.as_deref();
-    let driver = cluster.driver_node_type_id.as_deref().or(worker);
-    let find = |name: Option<&str>| name.and_then(|name| types.get(name));
-    let (Some(driver), Some(worker)) = (find(driver), find(worker.or(driver))) else {
-        return Signal::unknown("its machine size is not in the workspace's list of sizes");
-    };
-    let has_gpus = match (driver.gpus, worker.gpus) {
-        (Some(0), Some(0)) => Some(false),
-        (Some(driver), _) if driver > 0 => Some(true),
-        (_, Some(worker)) if worker > 0 => Some(true),
-        _ => None,
-    };
-    Signal::Known(Hardware {
-        driver_cores: driver.cores,
-        worker_cores: worker.cores,
-        has_gpus,
-    })
 }
 
 #[cfg(test)]

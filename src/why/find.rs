@@ -7,6 +7,7 @@
 use futures_util::stream::{self, StreamExt};
 
 use super::WhyRequest;
+use crate::azure_monitor::Throttles;
 use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::access::AccessProblem;
 use crate::databricks::{cluster_gone, words_of_refusal};
@@ -107,12 +108,13 @@ pub(super) async fn find(sweep: &Sweep, request: &WhyRequest) -> Finding {
             return Finding::Nowhere(nowhere);
         }
     };
+    let throttles = Throttles::default();
     let workspaces = sweep.workspaces.iter();
     let in_scope = workspaces.filter(|workspace| request.scope.covers(&workspace.name));
     let asked: Vec<(usize, Workspace, Clients)> = in_scope
         .enumerate()
         .map(|(place, workspace)| {
-            let clients = sweep.clients(workspace, &tokens, request.deadline);
+            let clients = sweep.clients(workspace, &tokens, &throttles, request.deadline);
             (place, workspace.clone(), clients)
         })
         .collect();

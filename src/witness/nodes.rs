@@ -8,12 +8,16 @@
 //! as it was asked for is Unknown.
 
 mod answer;
+mod resting;
+mod roster;
 mod window;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::answer::{Metric, MetricName, Point, Series, VmMetrics};
+pub use self::resting::{BucketLoad, RestingLoad, others_quiet_since, resting_loads};
+pub use self::roster::{Contradiction, Roster, TagCheck, TaggedMachine};
 pub use self::window::{
     BUCKET, FINE_LOOKBACK, Interval, LOOKBACK_MARGIN, MIN_POINTS, SETTLING, Window, lookback,
 };
@@ -41,20 +45,36 @@ pub const NETWORK_OUT_METRIC: (&str, &str) = ("Network Out Total", "Bytes");
 /// The namespace of all three.
 pub const METRIC_NAMESPACE: &str = "Microsoft.Compute/virtualMachines";
 
+/// What one machine says, and the loads from which it says so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub view: Signal<NodesView>,
+    /// Of every bucket with enough CPU values; none where the view is unknown.
+    pub loads: Vec<BucketLoad>,
+}
+
 /// What one machine with `vcpus` vCPUs says about `window`.
 #[must_use]
-pub fn judge(
-    metrics: &Result<VmMetrics, Why>,
-    vcpus: Option<f64>,
-    window: &Window,
-) -> Signal<NodesView> {
-    let view = match metrics {
-        Ok(metrics) => view(metrics, vcpus, window),
+pub fn judge(metrics: &Result<VmMetrics, Why>, vcpus: Option<f64>, window: &Window) -> Verdict {
+    let judged = match metrics {
+        Ok(metrics) => buckets(metrics, vcpus, window),
         Err(why) => Err(why.clone()),
     };
-    match view {
-        Ok(view) => Signal::Known(view),
-        Err(why) => Signal::Unknown(why),
+    match judged.and_then(|buckets| Ok((view(&buckets, window)?, buckets))) {
+        Ok((view, buckets)) => {
+            let loads = buckets.into_iter().filter_map(|(from, bucket)| {
+                let cores = bucket.cores?;
+                Some(BucketLoad { from, cores })
+            });
+            Verdict {
+                view: Signal::Known(view),
+                loads: loads.collect(),
+            }
+        }
+        Err(why) => Verdict {
+            view: Signal::Unknown(why),
+            loads: Vec::new(),
+        },
     }
 }
 
@@ -97,37 +117,59 @@ pub fn combine(machines: Vec<Signal<NodesView>>) -> Signal<NodesView> {
     }
 }
 
-fn view(metrics: &VmMetrics, vcpus: Option<f64>, window: &Window) -> Result<NodesView, Why> {
+fn buckets(
+    metrics: &VmMetrics,
+    vcpus: Option<f64>,
+    window: &Window,
+) -> Result<Vec<(Timestamp, Bucket)>, Why> {
     let Some(vcpus) = vcpus.filter(|cores| cores.is_finite() && *cores > 0.0) else {
         return refuse("the machine's number of vCPUs is unknown");
     };
     let measured = Measured::read(metrics, window)?;
     measured.refuse_what_proves_nothing(window)?;
-    let buckets = measured.buckets(vcpus, window);
-    let Some((_, newest)) = buckets
-        .iter()
-        .rfind(|(_, bucket)| *bucket != Bucket::Invalid)
-    else {
+    Ok(measured.buckets(vcpus, window))
+}
+
+fn view(buckets: &[(Timestamp, Bucket)], window: &Window) -> Result<NodesView, Why> {
+    let newest = buckets.iter().rfind(|(_, bucket)| bucket.is_valid());
+    let Some((_, newest)) = newest else {
         return refuse("no five minutes have enough metrics");
     };
-    if let Bucket::Busy { cores, network } = *newest {
+    if newest.is_busy() {
         return Ok(NodesView::Busy {
-            cores,
-            network_bytes_per_minute: network,
+            cores: newest.cores.unwrap_or(0.0),
+            network_bytes_per_minute: newest.network.unwrap_or(0.0),
         });
     }
-    let last_unquiet = buckets.iter().rfind(|(_, bucket)| *bucket != Bucket::Quiet);
+    let last_unquiet = buckets.iter().rfind(|(_, bucket)| !bucket.is_quiet());
     Ok(match last_unquiet {
         Some((start, _)) => NodesView::QuietSince(start.plus(BUCKET)),
         None => NodesView::QuietThroughout(window.from),
     })
 }
 
+/// Means over five minutes, each where there are enough values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Bucket {
-    Busy { cores: f64, network: f64 },
-    Quiet,
-    Invalid,
+struct Bucket {
+    cores: Option<f64>,
+    /// Bytes per minute, in and out.
+    network: Option<f64>,
+}
+
+impl Bucket {
+    fn is_busy(self) -> bool {
+        self.cores.is_some_and(|cores| cores >= BUSY_CORES)
+            || self.network.is_some_and(|bytes| bytes >= BUSY_NETWORK)
+    }
+
+    /// At rest by both: what is not measured could be anything.
+    fn is_quiet(self) -> bool {
+        !self.is_busy() && self.cores.is_some() && self.network.is_some()
+    }
+
+    fn is_valid(self) -> bool {
+        self.is_busy() || self.is_quiet()
+    }
 }
 
 /// The values of one machine by the start of their point; only what was measured.
@@ -219,16 +261,7 @@ impl Measured {
             Some((received + sent) / interval.minutes())
         });
         let network = mean(both_ways, needed);
-        let is_busy = cores.is_some_and(|cores| cores >= BUSY_CORES)
-            || network.is_some_and(|bytes| bytes >= BUSY_NETWORK);
-        match (is_busy, cores, network) {
-            (true, _, _) => Bucket::Busy {
-                cores: cores.unwrap_or(0.0),
-                network: network.unwrap_or(0.0),
-            },
-            (false, Some(_), Some(_)) => Bucket::Quiet,
-            (false, None, _) | (false, Some(_), None) => Bucket::Invalid,
-        }
+        Bucket { cores, network }
     }
 }
 

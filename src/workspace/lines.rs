@@ -8,11 +8,15 @@ use std::collections::BTreeMap;
 use super::Judged;
 use crate::cluster::ClusterId;
 use crate::decision::KeepReason;
+use crate::escape::Shown;
 use crate::human::{Count, Span};
 use crate::policy::{ClusterPolicy, Policy, WorkspacePolicy};
+use crate::report::machines::{Machines, NameCheck};
 use crate::report::words::{Said, nodes_remedy, spark_remedy};
 use crate::report::{ClusterLine, Outcome};
+use crate::signals::machine_facts::SeenMachines;
 use crate::signals::{Signal, Signals, Why};
+use crate::witness::nodes::resting_loads;
 
 /// The line of a cluster that was looked at.
 pub(super) fn of(judged: Judged, policies: &WorkspacePolicy) -> ClusterLine {
@@ -112,6 +116,46 @@ pub(super) fn notes(
         }
     }
     notes
+}
+
+/// What is wrong with the names of the machines, with one case to look into.
+pub(super) fn notes_on_machines(seen: &SeenMachines) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(why) = seen
+        .unchecked
+        .as_ref()
+        .filter(|_| !seen.driver_loads.is_empty())
+    {
+        notes.push(format!(
+            "the machines could not be checked against their tags in Azure, so beside Spark they \
+             count by name alone: {why}"
+        ));
+    }
+    let contradicted = seen.checks.iter().find_map(|(cluster, check)| {
+        let contradiction = check.contradiction.as_ref()?;
+        Some((cluster, contradiction))
+    });
+    if let Some((cluster, contradiction)) = contradicted {
+        notes.push(format!(
+            "tags in Azure and records of clusters name different machines, so the nodes of these \
+             clusters are unknown; the first: `{}`, {}",
+            Shown::name(cluster.as_str()),
+            contradiction.example()
+        ));
+    }
+    notes
+}
+
+/// What was learned of the machines as a whole.
+pub(super) fn machines(judged: &[&Judged], seen: &SeenMachines) -> Machines {
+    let drivers = judged.iter().filter_map(|one| {
+        let loads = seen.driver_loads.get(&one.signals.cluster.id)?;
+        Some((&one.signals, &loads[..]))
+    });
+    Machines {
+        names: NameCheck::of(&seen.checks),
+        resting: resting_loads(drivers),
+    }
 }
 
 fn lacks_witness(reason: &KeepReason) -> bool {

@@ -98,8 +98,8 @@ impl SourceFile {
 
 fn asking(part: &str) -> Option<&'static str> {
     match part {
-        "gather" => Some("signals::gather"),
-        "facts" | "aged" => Some("signals::facts"),
+        "gather" | "machines" => Some("signals::gather"),
+        "facts" | "machine_facts" | "aged" => Some("signals::facts"),
         _ => None,
     }
 }

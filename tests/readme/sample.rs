@@ -10,6 +10,7 @@ use terminate_clusters::decision::{Decision, Earliest, KeepReason, Proof, decide
 use terminate_clusters::meter::{Stage, StageCounts};
 use terminate_clusters::plan::{Allowance, Caps, Plan};
 use terminate_clusters::policy::{ExemptSelector, Exemption, Glob, Mode, Policy};
+use terminate_clusters::report::machines::{Machines, NameCheck};
 use terminate_clusters::report::words::Said;
 use terminate_clusters::report::{Closing, ClusterLine, Outcome, Totals, WorkspaceReport, text};
 use terminate_clusters::signals::{
@@ -17,6 +18,7 @@ use terminate_clusters::signals::{
 };
 use terminate_clusters::timestamp::Timestamp;
 use terminate_clusters::why::{self, Explained};
+use terminate_clusters::witness::nodes::RestingLoad;
 
 /// 2026-11-22T12:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_348_800_000);
@@ -259,6 +261,27 @@ fn estate() -> Vec<Signals> {
     both
 }
 
+/// What the drivers of the four clusters on which Spark is quiet show, of which one is at work
+/// all the same.
+fn machines() -> Machines {
+    Machines {
+        names: Some(NameCheck {
+            clusters: 5,
+            machines: 10,
+            confirmed: 10,
+            of_pool: 0,
+            contradicted: 0,
+        }),
+        resting: vec![RestingLoad {
+            node_type: "Standard_D4s_v5".to_owned(),
+            drivers: 4,
+            buckets: 104,
+            p50: 0.12,
+            p95: 0.97,
+        }],
+    }
+}
+
 fn render(lines: Vec<ClusterLine>) -> String {
     let mut stages = StageCounts::default();
     stages.record(Stage::Clusters, 1, Duration::from_millis(180));
@@ -274,6 +297,7 @@ fn render(lines: Vec<ClusterLine>) -> String {
         lines,
         failures: Vec::new(),
         notes: vec!["spark unknown for 1 cluster: the driver proxy answered HTTP 403".to_owned()],
+        machines: machines(),
         stages,
         elapsed: Duration::from_millis(3_900),
     };

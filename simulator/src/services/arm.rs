@@ -4,6 +4,8 @@
 //! without them the answer is 403 `AuthorizationFailed`, whether or not the resource is there. Nothing
 //! here can be changed: any other method is unarranged.
 
+mod machines;
+
 use serde_json::{Value, json};
 
 use super::bearer::{self, BadToken};
@@ -46,6 +48,9 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     }
     if path.contains("/providers/microsoft.databricks/workspaces/") {
         return workspace(world, request, principal, &path);
+    }
+    if let Some(group) = path.strip_suffix("/providers/microsoft.compute/virtualmachines") {
+        return machines::list(world, request, principal, group);
     }
     if path.contains("/providers/microsoft.compute/virtualmachines/") {
         return virtual_machine(world, request, principal, &path);
@@ -150,37 +155,12 @@ fn virtual_machine(world: &World, request: &Request, principal: &Principal, path
     if !principal.arm.reads_metrics {
         return unauthorized(principal, "Microsoft.Compute/virtualMachines/read", path);
     }
-    let Some((workspace, cluster, vm)) = find_vm(world, path) else {
-        return not_found(path);
-    };
-    let mut tags = json!({
-        "Vendor": "Databricks",
-        "DatabricksEnvironment": format!("workerenv-{}", workspace.id),
-        "databricks-instance-name": vm.name,
-    });
-    match &cluster.pool {
-        // Machines of a pool carry the pool's id and nothing of the cluster.
-        Some(pool) => tags["DatabricksInstancePoolId"] = json!(pool),
-        None => {
-            tags["ClusterId"] = json!(cluster.id);
-            tags["ClusterName"] = json!(cluster.name);
+    match find_vm(world, path) {
+        Some((workspace, cluster, vm)) => {
+            Answer::json(200, &machines::json(workspace, cluster, vm))
         }
+        None => not_found(path),
     }
-    Answer::json(
-        200,
-        &json!({
-            "id": format!("{}/providers/Microsoft.Compute/virtualMachines/{}", workspace.managed_group_id, vm.name),
-            "name": vm.name,
-            "type": "Microsoft.Compute/virtualMachines",
-            "location": "westeurope",
-            "tags": tags,
-            "properties": {
-                "hardwareProfile": { "vmSize": vm.size },
-                "provisioningState": "Succeeded",
-                "osProfile": { "computerName": vm.name },
-            },
-        }),
-    )
 }
 
 fn vm_metrics(world: &World, request: &Request, principal: &Principal, vm_id: &str) -> Answer {

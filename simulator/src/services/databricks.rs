@@ -10,6 +10,7 @@ mod driver_proxy;
 mod events;
 mod node_types;
 mod paging;
+mod real;
 mod runs;
 mod scim;
 mod spark;

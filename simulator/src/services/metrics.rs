@@ -332,7 +332,9 @@ fn value_in_minute(world: &World, metric: &Metric, vm: &Vm, start_ms: i64) -> Op
         {
             return None;
         }
-        MetricsQuirk::PointsOfFive(_)
+        MetricsQuirk::Hole(from, to) if from <= start && start < to => return None,
+        MetricsQuirk::Hole(..)
+        | MetricsQuirk::PointsOfFive(_)
         | MetricsQuirk::None
         | MetricsQuirk::NoSeries
         | MetricsQuirk::Lag(_)

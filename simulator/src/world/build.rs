@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::clock::{Moment, minutes};
 use super::cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission};
 use super::spark::Spark;
-use super::vm::{Load, MetricsQuirk};
+use super::vm::{Load, MetricsQuirk, Vm};
 
 impl Cluster {
     /// Sets since when an idle cluster is quiet. Unless its start was set, it started 3 hours before.
@@ -174,6 +174,13 @@ impl Cluster {
                 vm.quirk = quirk.clone();
             }
         }
+        self
+    }
+
+    /// Changes its machines as they are, the driver first; more of them can be added.
+    #[must_use]
+    pub fn machines(mut self, change: impl FnOnce(&mut Vec<Vm>)) -> Self {
+        change(&mut self.vms);
         self
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::activity::Activity;
 use super::clock::{Moment, minutes};
 use super::spark::Spark;
-use super::vm::{Load, MetricsQuirk, NodeType, Vm};
+use super::vm::{Load, MetricsQuirk, Vm};
 use crate::encode;
 
 /// A cluster.
@@ -251,18 +251,16 @@ impl Cluster {
         let loads: Vec<Vec<Load>> = self.vms.iter().map(|vm| vm.loads.clone()).collect();
         let started = self.started.unwrap_or(self.created);
         self.vms = (0..=self.workers as usize)
-            .map(|index| Vm {
-                name: encode::hex32_for(&format!("{}/vm{index}", self.name)),
-                size: self.node_type.clone(),
-                cores: NodeType::cores_of(&self.node_type),
-                started,
-                stopped: None,
-                loads: if self.activity.load_is_set {
+            .map(|index| {
+                let name = encode::hex32_for(&format!("{}/vm{index}", self.name));
+                let mut vm = Vm::new(name, &self.node_type, started);
+                vm.loads = if self.activity.load_is_set {
                     loads.get(index).cloned().unwrap_or_default()
                 } else {
                     self.activity.loads(started, index == 0)
-                },
-                quirk: quirks.get(index).cloned().unwrap_or(MetricsQuirk::None),
+                };
+                vm.quirk = quirks.get(index).cloned().unwrap_or(MetricsQuirk::None);
+                vm
             })
             .collect();
         if !self.activity.spark_is_set {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::clock::Moment;
+use super::upstream::Upstream;
 use crate::encode;
 
 /// The frames of a thread that every driver has, whatever it does.
@@ -39,6 +40,8 @@ pub struct Spark {
     pub retained_executions: usize,
     /// How the page of streaming queries answers.
     pub streaming_page: StreamingPage,
+    /// A real Spark UI that answers instead of all of this.
+    pub upstream: Option<Upstream>,
     /// Whether the thread of a live stream has the name that Apache Spark gives it.
     pub stream_threads: bool,
     /// Settings beyond the usual ones, key and value.
@@ -137,6 +140,7 @@ impl Spark {
             retained_jobs: 1000,
             retained_executions: 1000,
             streaming_page: StreamingPage::BehindProxy,
+            upstream: None,
             stream_threads: true,
             conf: Vec::new(),
             has_ended: false,

@@ -88,6 +88,19 @@ pub enum MetricsQuirk {
     WrongUnit,
     /// The answer is in another interval than was asked.
     WrongInterval,
+    /// No values from the first of these moments to the second.
+    Hole(Moment, Moment),
+}
+
+/// Which cluster's id a VM bears as its tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tagged {
+    /// Its own cluster's, unless it is of a pool: such a VM bears the pool's id instead.
+    AsItIs,
+    /// This one's.
+    As(String),
+    /// None at all.
+    Not,
 }
 
 /// A virtual machine of a cluster.
@@ -107,9 +120,32 @@ pub struct Vm {
     pub loads: Vec<Load>,
     /// How its metrics are answered.
     pub quirk: MetricsQuirk,
+    /// Which cluster's id it bears.
+    pub tagged: Tagged,
+    /// Whether the cluster's record lists it. An evicted Spot VM may linger when its cluster has another
+    /// one already.
+    pub is_recorded: bool,
+    /// `properties.provisioningState`.
+    pub provisioning_state: String,
 }
 
 impl Vm {
+    /// A VM that has done nothing since it started.
+    pub(super) fn new(name: String, size: &str, started: Moment) -> Self {
+        Self {
+            name,
+            size: size.to_owned(),
+            cores: NodeType::cores_of(size),
+            started,
+            stopped: None,
+            loads: Vec::new(),
+            quirk: MetricsQuirk::None,
+            tagged: Tagged::AsItIs,
+            is_recorded: true,
+            provisioning_state: "Succeeded".to_owned(),
+        }
+    }
+
     /// Mean busy cores in the minute from `start`.
     pub(crate) fn cores_in_minute(&self, start: Moment) -> f64 {
         let work: f64 = self

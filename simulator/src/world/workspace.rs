@@ -40,6 +40,8 @@ pub struct Workspace {
     pub cluster_page_size: usize,
     /// Most runs on a page; the service's own maximum is 25.
     pub run_page_size: usize,
+    /// Most virtual machines on a page of Azure Resource Manager; the service's own maximum is not known.
+    pub vm_page_size: usize,
     /// How the end of a listing is told.
     pub page_end: PageEnd,
     /// Whether the policy says that its principal sees all runs.
@@ -148,6 +150,7 @@ impl Workspace {
             node_types: NodeType::common(),
             cluster_page_size: 100,
             run_page_size: 25,
+            vm_page_size: 50,
             page_end: PageEnd::Absent,
             sees_all_runs: false,
             public_network_access: "Enabled".to_owned(),
@@ -232,6 +235,13 @@ impl Workspace {
     #[must_use]
     pub fn run_page_size(mut self, size: usize) -> Self {
         self.run_page_size = size;
+        self
+    }
+
+    /// Sets how many virtual machines fit on a page.
+    #[must_use]
+    pub fn vm_page_size(mut self, size: usize) -> Self {
+        self.vm_page_size = size;
         self
     }
 

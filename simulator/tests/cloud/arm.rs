@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use simulator::Simulator;
 use simulator::world::{
-    Cluster, Load, Machine, MetricsQuirk, Moment, Principal, Workspace, World, hours, minutes,
+    Cluster, Load, Machine, MetricsQuirk, Moment, Principal, Tagged, Workspace, World, hours,
+    minutes,
 };
 
 use crate::client::{ARM, Client, DATABRICKS, Outcome, start};
@@ -98,6 +99,77 @@ async fn a_virtual_machine_tells_its_size_and_its_cluster() -> Outcome {
     simulator.world(|world| world.terminate_cluster("analytics", "etl"));
     simulator.world(|world| world.advance(minutes(5)));
     assert_eq!(client.get(&url).await?.status, 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_machines_of_a_group_are_listed_page_by_page_with_their_tags() -> Outcome {
+    let odd = Cluster::idle("odd").machines(|vms| {
+        vms[0].tagged = Tagged::As("0101-other".to_owned());
+        vms[1].tagged = Tagged::Not;
+        vms[2].provisioning_state = "Deleting".to_owned();
+    });
+    let workspace = Workspace::named("analytics")
+        .cluster(Cluster::idle("etl"))
+        .cluster(Cluster::idle("pooled").pool("pool-1").single_node())
+        .cluster(odd)
+        .cluster(Cluster::terminated("gone"))
+        .vm_page_size(3);
+    let world = World::new().workspace(workspace).workspace(
+        // Another group's machines are not told.
+        Workspace::named("other").cluster(Cluster::idle("etl")),
+    );
+    let simulator = Simulator::start(world)?;
+    let client = Client::with_scope(&simulator, ARM).await?;
+    let (group, etl) = simulator.world(|world| {
+        let group = world.workspace_mut("analytics").managed_group_id.clone();
+        (group, world.cluster_id("analytics", "etl"))
+    });
+    let list = format!("{HOST}{group}/providers/Microsoft.Compute/virtualMachines");
+    let mut next = Some(format!("{list}?api-version=2024-07-01"));
+    let (mut machines, mut pages) = (Vec::new(), 0);
+    while let Some(url) = next {
+        let page = client.get(&url).await?.json();
+        machines.extend(page["value"].as_array().cloned().unwrap_or_default());
+        next = page["nextLink"].as_str().map(str::to_owned);
+        pages += 1;
+    }
+    assert_eq!((machines.len(), pages), (7, 3));
+    let tag = |at: usize, name: &str| machines[at]["tags"][name].clone();
+    assert_eq!(tag(0, "ClusterId"), json!(etl));
+    assert_eq!(tag(3, "ClusterId"), Value::Null);
+    assert_eq!(tag(3, "DatabricksInstancePoolId"), json!("pool-1"));
+    assert_eq!(tag(4, "ClusterId"), json!("0101-other"));
+    assert_eq!(tag(5, "ClusterId"), Value::Null);
+    assert_eq!(
+        machines[6]["properties"]["provisioningState"],
+        json!("Deleting")
+    );
+    assert_eq!(machines[0]["properties"].get("instanceView"), None);
+    simulator.assert_clean();
+    let bad = format!("{list}?api-version=2024-07-01&%24skiptoken=vm%2F1");
+    assert_eq!(client.get(&bad).await?.status, 400);
+    let expanded = format!("{list}?api-version=2024-07-01&%24expand=instanceView");
+    assert_eq!(client.get(&expanded).await?.status, 501);
+    Ok(())
+}
+
+#[tokio::test]
+async fn machines_are_not_listed_without_the_right_or_the_group() -> Outcome {
+    let world = World::new()
+        .principal(Principal::named("blind").without_metrics())
+        .workspace(Workspace::named("analytics").cluster(Cluster::idle("etl")));
+    let simulator = Simulator::start(world)?;
+    let group = simulator.world(|world| world.workspace_mut("analytics").managed_group_id.clone());
+    let url =
+        format!("{HOST}{group}/providers/Microsoft.Compute/virtualMachines?api-version=2024-07-01");
+    let blind = Client::as_principal(&simulator, "blind", ARM).await?;
+    assert_eq!(blind.get(&url).await?.status, 403);
+    let client = Client::with_scope(&simulator, ARM).await?;
+    assert_eq!(client.get(&url).await?.status, 200);
+    let elsewhere = url.replace("databricks-rg", "no-such-rg");
+    assert_eq!(client.get(&elsewhere).await?.status, 404);
+    simulator.assert_clean();
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod entra;
 mod faults;
 mod path;
 mod proxy;
+mod real_driver;
 mod runs;
 mod vault;
 mod world;

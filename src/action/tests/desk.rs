@@ -9,7 +9,7 @@ use url::Url;
 
 use super::scene::{Scene, Stream, WORKSPACE};
 use crate::action::{Action, ActionLimits};
-use crate::azure_monitor::AzureMonitor;
+use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::clock::{Clock, PausableClock};
 use crate::databricks::Databricks;
 use crate::decision::tests::world::{NOW, default_policy, hours};
@@ -113,7 +113,7 @@ impl Desk {
         let gatherer = Gatherer {
             facts: Arc::new(facts),
             spark: Some(spark),
-            monitor: Some(AzureMonitor::new(arm)),
+            monitor: Some(AzureMonitor::new(arm, Throttles::default())),
             policies,
         };
         Self {

@@ -21,6 +21,7 @@ fn answered(status: u16, content_type: &str, body: &str) -> AccessProblem {
         status,
         content_type: content_type.to_owned(),
         location: None,
+        retry_after: None,
         body: body.to_owned(),
     }))
 }
@@ -30,6 +31,7 @@ fn redirected(to: &str) -> AccessProblem {
         status: 302,
         content_type: String::new(),
         location: Some(to.to_owned()),
+        retry_after: None,
         body: String::new(),
     }))
 }

@@ -1,4 +1,5 @@
-//! What machines say of a cluster whose record does not tell all of them.
+//! What a look asks, of a workspace that answers nothing and a driver that is arranged.
+//! What it asks of machines is tested beside `machines`.
 
 use super::*;
 use crate::clock::PausableClock;
@@ -40,29 +41,4 @@ fn reading(gatherer: &Gatherer, signals: Signals) -> Reading {
         began: World::idle().now,
         kind: LookKind::First,
     }
-}
-
-/// Asks for all machines of a cluster whose driver is known to be quiet.
-async fn all_nodes(change: impl FnOnce(&mut Cluster)) -> Signal<NodesView> {
-    let mut signals = Signals {
-        all_nodes: Signal::NotAsked,
-        ..World::idle().signals
-    };
-    signals.cluster.executors.clear();
-    change(&mut signals.cluster);
-    let gatherer = gatherer(None);
-    gatherer.ask_all_nodes(&reading(&gatherer, signals)).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_autoscaling_cluster_without_a_list_of_executors_is_not_judged_by_its_driver() {
-    let autoscaling = |cluster: &mut Cluster| {
-        cluster.num_workers = None;
-        cluster.autoscales = true;
-    };
-    assert!(all_nodes(autoscaling).await.why().is_some());
-    let too_few = |cluster: &mut Cluster| cluster.num_workers = Some(2);
-    assert!(all_nodes(too_few).await.why().is_some());
-    let single_node = |cluster: &mut Cluster| cluster.num_workers = Some(0);
-    assert!(all_nodes(single_node).await.known().is_some());
 }

@@ -602,10 +602,16 @@ fn work_under_way_is_told_from_work_that_ended() {
     for ended in ["COMPLETE", "FAILED", "SKIPPED", "PENDING"] {
         assert!(!stages(ended), "{ended}");
     }
-    let jobs = |status: &str| runs_a_job(&[job(0, "FAILED", at(-9), None), job(1, status, at(-9), None)]);
+    let jobs =
+        |status: &str| runs_a_job(&[job(0, "FAILED", at(-9), None), job(1, status, at(-9), None)]);
     assert!(jobs("RUNNING"));
     assert!(!jobs("SUCCEEDED"));
-    let executions = |status: &str| runs_sql(&[execution(0, "FAILED", at(-9), 5), execution(1, status, at(-9), 5)]);
+    let executions = |status: &str| {
+        runs_sql(&[
+            execution(0, "FAILED", at(-9), 5),
+            execution(1, status, at(-9), 5),
+        ])
+    };
     assert!(executions("RUNNING"));
     assert!(!executions("COMPLETED"));
     assert!(!runs_a_job(&[]) && !runs_a_stage(&[]) && !runs_sql(&[]));

@@ -269,7 +269,8 @@ fn add_optional(body: &mut Value, visit: &Visit<'_>, cluster: &Cluster) {
 
 fn add_machines(body: &mut Value, visit: &Visit<'_>, cluster: &Cluster) {
     let clock = &visit.world.clock;
-    let mut machines = cluster.vms.iter().enumerate().map(|(index, vm)| {
+    let recorded = cluster.vms.iter().filter(|vm| vm.is_recorded);
+    let mut machines = recorded.enumerate().map(|(index, vm)| {
         let mut machine = json!({
             "private_ip": format!("10.139.64.{}", 10 + index % 200),
             "host_private_ip": format!("10.139.0.{}", 10 + index % 200),

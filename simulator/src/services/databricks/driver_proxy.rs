@@ -4,7 +4,7 @@
 //! bodies of the proxy's own errors are not documented; pages of HTML stand in for them.
 
 use super::Visit;
-use super::{spark, streaming};
+use super::{real, spark, streaming};
 use crate::encode;
 use crate::http::Answer;
 use crate::world::{Cluster, DriverProxy, Permission};
@@ -66,6 +66,10 @@ pub(super) fn answer(visit: &Visit<'_>) -> Result<Answer, Answer> {
         DriverProxy::Hang => return Err(Answer::hang()),
     }
     let base = format!("/driver-proxy-api/o/{org}/{id}/{port}");
+    if let Some(upstream) = cluster.spark.upstream {
+        let path = path.strip_prefix(&base).unwrap_or_default();
+        return real::answer(visit.request, path, upstream);
+    }
     let segments = segments.filter(|segment| !segment.is_empty()).collect();
     ui(&DriverVisit {
         visit,
