@@ -180,6 +180,11 @@ impl Scene {
                 )
             }
             _ if path.ends_with("/providers/Microsoft.Insights/metrics") => self.metrics(query),
+            _ if path.ends_with("/providers/Microsoft.Compute/virtualMachines") => {
+                let machine = |name: &str| json!({"name": name, "tags": {"ClusterId": ID}});
+                let machines = [self.record.driver, "executor"].map(machine);
+                (200, json!({"value": machines}))
+            }
             other => panic!("nobody arranged {other}?{query}"),
         }
     }
