@@ -172,13 +172,6 @@ impl Scene {
                 let properties = json!({"managedResourceGroupId": GROUP});
                 (200, json!({"properties": properties}))
             }
-            _ if path.ends_with("/providers/Microsoft.Compute/virtualMachines") => {
-                let machine = |name: &str| json!({"name": name, "tags": {"ClusterId": ID}});
-                (
-                    200,
-                    json!({"value": [machine("driver"), machine("executor")]}),
-                )
-            }
             _ if path.ends_with("/providers/Microsoft.Insights/metrics") => self.metrics(query),
             _ if path.ends_with("/providers/Microsoft.Compute/virtualMachines") => {
                 let machine = |name: &str| json!({"name": name, "tags": {"ClusterId": ID}});
