@@ -25,6 +25,10 @@ use crate::timestamp::Timestamp;
 /// for a throttled one that waits while somebody begins to work.
 const RECORD_LASTS: Duration = Duration::from_secs(10);
 
+/// How old what the driver said may be when the record is read, and how long it may
+/// take to say it: Spark's work begins from one moment to the next.
+const DRIVERS_WORD_LASTS: Duration = Duration::from_secs(30);
+
 /// How often the record is read if the answers come too slowly.
 const RECORD_READINGS: u32 = 3;
 
@@ -102,10 +106,19 @@ impl Action<'_> {
             first_began: first.decided_at(),
             runs_age,
         };
+        let began = Instant::now();
         let (mut signals, now) = self.gatherer.look(cluster.clone(), kind).await;
         first.confirmed_by(self.decide(&signals, now))?;
         // The witnesses took their time, and a run may have begun in it.
         self.gatherer.ask_runs_again(&mut signals, runs_age).await;
+        if began.elapsed() > DRIVERS_WORD_LASTS {
+            let began = Instant::now();
+            signals = self.gatherer.ask_driver_again(signals, now).await;
+            if began.elapsed() > DRIVERS_WORD_LASTS {
+                let why = "its driver answers too slowly to act on it".to_owned();
+                return Err(Changed::Unreadable(why));
+            }
+        }
         for _ in 0..RECORD_READINGS {
             let asked_at = Instant::now();
             let record = self

@@ -26,6 +26,20 @@ impl ClusterId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has the shape of all ids in the documentation of the Clusters API: four digits,
+    /// six digits and a word, with hyphens. Good for hints only: nothing promises the shape.
+    #[must_use]
+    pub fn looks_made_by_databricks(&self) -> bool {
+        let is_digits = |part: &str, length: usize| {
+            part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let mut parts = self.0.splitn(3, '-');
+        let (day, time, word) = (parts.next(), parts.next(), parts.next());
+        day.is_some_and(|day| is_digits(day, 4))
+            && time.is_some_and(|time| is_digits(time, 6))
+            && word.is_some_and(|word| !word.is_empty())
+    }
 }
 
 impl fmt::Display for ClusterId {
@@ -179,6 +193,22 @@ mod tests {
             driver: Some(machine(driver)),
             executors: vec![machine(at(99))],
             ..idle_cluster()
+        }
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_name() {
+        for id in ["0915-021615-abcd1234", "1234-567890-reef123-a"] {
+            assert!(ClusterId::new(id).looks_made_by_databricks(), "{id}");
+        }
+        for name in [
+            "etl-dev",
+            "",
+            "0915-021615-",
+            "915-021615-a",
+            "0915-02161x-a",
+        ] {
+            assert!(!ClusterId::new(name).looks_made_by_databricks(), "{name}");
         }
     }
 

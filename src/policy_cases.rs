@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::decision::{Decision, Earliest, Evidence, KeepReason, Question, decide};
 use crate::human::Span;
 use crate::policy::{Policy, PolicyChange, PolicySet};
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 use crate::timestamp::Timestamp;
 
 /// Every spelling of a reason to keep a cluster, in the order of the rules.
@@ -91,6 +91,9 @@ pub struct Case {
     pub line: usize,
     /// The workspace of the cluster, by its name in the policy.
     pub workspace: Option<String>,
+    /// Whether the machines there can be found; without a `resource_id` a sweep
+    /// hears nothing of them, whatever the case says.
+    pub has_metrics: bool,
     pub now: Timestamp,
     /// Every signal is known or unknown: a case has an answer to every question.
     pub signals: Signals,
@@ -113,7 +116,7 @@ pub struct Difference {
 pub struct Verdict {
     /// Empty when the case holds.
     pub differences: Vec<Difference>,
-    /// Why the cluster is kept or terminated, one clause, escaped.
+    /// Why the cluster is kept or terminated: the reason's word and one clause, escaped.
     pub clause: String,
     /// What the case says of a witness that the policy does not ask.
     pub not_heard: Vec<Question>,
@@ -135,8 +138,16 @@ pub fn check(case: &Case, policies: &PolicySet) -> Verdict {
     let workspace = case.workspace.as_deref().unwrap_or_default();
     let effective = policies.for_workspace(workspace).of(&case.signals.cluster);
     let policy = &effective.policy;
-    let actual = Actual::of(&decide(&case.signals, policy, case.now), policy);
-    let asked_in_vain = |question: &&Question| !question.is_allowed(policy);
+    let mut signals = case.signals.clone();
+    if !case.has_metrics {
+        let nothing = || Signal::unknown("the policy gives no resource_id for this workspace");
+        (signals.driver_node, signals.all_nodes) = (nothing(), nothing());
+    }
+    let actual = Actual::of(&decide(&signals, policy, case.now), policy);
+    let asked_in_vain = |question: &&Question| {
+        let of_machines = matches!(question, Question::DriverNode | Question::AllNodes);
+        !question.is_allowed(policy) || (of_machines && !case.has_metrics)
+    };
     Verdict {
         differences: differences(&case.expected, &actual, case.now),
         clause: actual.clause,
@@ -170,7 +181,7 @@ impl Actual {
                     Earliest::Never(_) => Due::Never,
                 },
                 threshold: threshold_of(reason),
-                clause: reason.clause(),
+                clause: format!("{}: {}", reason.as_str(), reason.clause()),
             },
             Decision::Terminate(proof) => Self {
                 choice: Choice::Terminate,
@@ -178,7 +189,8 @@ impl Actual {
                 due: Due::Now,
                 threshold: Some(proof.threshold()),
                 clause: format!(
-                    "no sign of life since {}; {}, for more than {}",
+                    "{}: no sign of life since {}; {}, for more than {}",
+                    proof.evidence().as_str(),
                     proof.last_sign(),
                     proof.evidence().clause(),
                     Span(proof.threshold())

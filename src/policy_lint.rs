@@ -96,7 +96,7 @@ pub fn lint(linted: &Linted<'_>) -> Vec<Warning> {
 
 type Check = fn(&Linted<'_>) -> Vec<Warning>;
 
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     waits::no_witness_at_all,
     waits::wait_shorter_than_metrics_arrive,
     waits::wait_that_takes_two_witnesses,
@@ -111,6 +111,7 @@ const CHECKS: [Check; 18] = [
     names::pattern_in_another_language,
     names::pattern_that_another_covers,
     names::exemption_that_has_ended,
+    names::exemption_of_no_id,
     overrides::for_no_workspace,
     overrides::without_effect,
     overrides::equals_that_disagree,

@@ -101,7 +101,7 @@ FAILED  a pause (c.toml, line 6)
         + decision = \"terminate\"
         - earliest = \"in 1h\" (2026-01-01T13:00:00Z)
         + earliest = \"now\"
-        because no sign of life since 2026-01-01T09:00:00Z; Spark and nodes say quiet, for more than 1h
+        because both_witnesses: no sign of life since 2026-01-01T09:00:00Z; Spark and nodes say quiet, for more than 1h
         idle_after = 1h by the override for workspace `exp-*`
 2 cases by terminate-clusters.toml: 1 ok, 1 failed
 "

@@ -282,8 +282,10 @@ impl KeepReason {
     #[must_use]
     pub fn earliest(&self, policy: &Policy) -> Earliest {
         match self {
-            Self::NotAllPurpose { .. } => Earliest::Never("only all-purpose clusters are"),
-            Self::NotRunning { .. } => Earliest::Never("only a running cluster is"),
+            Self::NotAllPurpose { .. } => {
+                Earliest::Never("only all-purpose clusters are terminated")
+            }
+            Self::NotRunning { .. } => Earliest::Never("only RUNNING clusters are terminated"),
             Self::ProtectedByTag | Self::ProtectedByName { .. } | Self::ProtectedByPin => {
                 Earliest::Never("it is protected")
             }

@@ -17,6 +17,7 @@ fn case_of(world: &World, expected: Expected) -> Case {
         name: "a case".to_owned(),
         line: 7,
         workspace: None,
+        has_metrics: true,
         now: world.now,
         signals: world.signals.clone(),
         answered: Vec::new(),
@@ -40,6 +41,25 @@ fn quiet_for(count: u64) -> World {
     let mut world = World::idle();
     world.nodes_quiet_for(hours(count));
     world
+}
+
+#[test]
+fn machines_that_a_sweep_could_not_find_save_no_cluster_in_a_case_either() {
+    let mut world = World::idle();
+    world.policy.spark_alone_suffices = true;
+    let busy = Signal::Known(crate::signals::NodesView::Busy {
+        cores: 3.0,
+        network_bytes_per_minute: 0.0,
+    });
+    (world.signals.driver_node, world.signals.all_nodes) = (busy.clone(), busy);
+    let policies = PolicySet::plain(world.policy.clone());
+    let mut case = case_of(&world, expected(Choice::Keep));
+    case.answered = vec![Question::Spark, Question::AllNodes];
+    assert!(check(&case, &policies).holds());
+    case.has_metrics = false;
+    let verdict = check(&case, &policies);
+    assert_eq!(shown(&verdict), ["decision: \"keep\", \"terminate\""]);
+    assert_eq!(verdict.not_heard, [Question::AllNodes]);
 }
 
 #[test]
@@ -88,7 +108,7 @@ fn every_key_that_comes_out_otherwise_is_a_difference() {
     );
     assert_eq!(
         verdict.clause,
-        "no sign of life since 2026-11-18T08:00:00Z; Spark and nodes say quiet, for more than 2h"
+        "both_witnesses: no sign of life since 2026-11-18T08:00:00Z; Spark and nodes say quiet, for more than 2h"
     );
 }
 
@@ -178,7 +198,7 @@ fn a_case_that_holds_is_one_line_and_one_that_fails_says_why() {
     failing.name = "line\nbreak".to_owned();
     assert_eq!(
         text::case("f.toml", &failing, &verdict(&failing)),
-        "FAILED  line\\nbreak (f.toml, line 7)\n        - decision = \"terminate\"\n        + decision = \"keep\"\n        because quiet since 2026-11-22T11:00:00Z; Spark and nodes say quiet, so it is terminated after 2h\n"
+        "FAILED  line\\nbreak (f.toml, line 7)\n        - decision = \"terminate\"\n        + decision = \"keep\"\n        because quiet_too_short: quiet since 2026-11-22T11:00:00Z; Spark and nodes say quiet, so it is terminated after 2h\n"
     );
     assert_eq!(
         text::summary(1, 0, "p.toml"),

@@ -4,6 +4,7 @@
 use super::globs;
 use super::overrides::selectors;
 use super::{Linted, Subject, Table, Warning, Weight};
+use crate::cluster::ClusterId;
 use crate::escape::Shown;
 use crate::policy::{ExemptSelector, Glob};
 
@@ -187,6 +188,36 @@ pub(super) fn exemption_that_has_ended(linted: &Linted<'_>) -> Vec<Warning> {
         what: format!("was {}, which is over", Shown::name(&exemption.until_day)),
         why: "the clusters that it named can be terminated again",
         fix: "take the table out, or write a later day".to_owned(),
+    });
+    found.collect()
+}
+
+/// An exemption under a name where an id belongs protects nothing.
+pub(super) fn exemption_of_no_id(linted: &Linted<'_>) -> Vec<Warning> {
+    let exemptions = linted.policy.base.exemptions.iter().enumerate();
+    let found = exemptions.filter_map(|(index, exemption)| {
+        let ExemptSelector::Id(id) = &exemption.selector else {
+            return None;
+        };
+        if ClusterId::new(id.as_str()).looks_made_by_databricks() {
+            return None;
+        }
+        Some(Warning {
+            weight: Weight::Warning,
+            subject: Subject {
+                table: Table::Exempt(index),
+                key: "cluster",
+                item: None,
+            },
+            what: format!(
+                "is `{}`, which does not look like a cluster's id",
+                Shown::name(id)
+            ),
+            why: "an id is such as 0915-021615-abcd1234; what matches none exempts no cluster",
+            fix:
+                "write the id that the report shows behind the cluster's name, or `name` for a name"
+                    .to_owned(),
+        })
     });
     found.collect()
 }

@@ -449,6 +449,27 @@ fn warns_of_an_exemption_that_has_ended() {
 }
 
 #[test]
+fn warns_of_an_exemption_whose_cluster_is_no_id() {
+    let named = |id: &str| {
+        Document::with(|policy| {
+            policy.exemptions = vec![Exemption {
+                selector: ExemptSelector::Id(id.to_owned()),
+                ..exempt("a", NOW.plus(hours(1)))
+            }];
+        })
+    };
+    assert_eq!(
+        named("shared-lab").warning(),
+        (
+            Table::Exempt(0),
+            "cluster",
+            "is `shared-lab`, which does not look like a cluster's id".to_owned()
+        )
+    );
+    assert_eq!(named("0915-021615-abcd1234").all(), []);
+}
+
+#[test]
 fn warns_of_an_override_for_no_workspace() {
     let document = |glob: &str| {
         Document::new().overriding(workspace(glob), |changes| {

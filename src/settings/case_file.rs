@@ -183,9 +183,12 @@ impl CaseFile<'_> {
         let mut answered = stated.answered();
         answered.extend(cluster.answered());
         stated.apply(&mut signals, quiet_since);
+        let named = |known: &&WorkspaceSettings| Some(&known.name) == head.workspace.as_ref();
+        let known = self.workspaces.iter().find(named);
         Some(Case {
             name: head.name?,
             line,
+            has_metrics: known.is_none_or(|known| known.resource_id.is_some()),
             workspace: head.workspace,
             now: moment.now,
             signals,

@@ -15,6 +15,7 @@ use super::mistakes::{Mistakes, Place};
 use super::names;
 use super::nearest;
 use super::table::{Node, Source, wrong_type};
+use crate::escape::Shown;
 
 /// Reads a whole file as text; given by `main`, so that tests need no files.
 pub type ReadFile<'f> = &'f dyn Fn(&Path) -> io::Result<String>;
@@ -77,9 +78,16 @@ pub(super) fn parse<'d>(
 ) -> Option<Spanned<DeTable<'d>>> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     for error in &errors {
-        let offset = error.span().map_or(0, |span| span.start);
-        let problem = format!("not TOML: {}", one_line(error.message()));
-        mistakes.note(source.place(offset), "", problem);
+        let span = error.span().unwrap_or(0..0);
+        // A key that stands twice is told of without its name.
+        let text = source.text.get(span.clone()).unwrap_or("").trim();
+        let at = if text.is_empty() {
+            String::new()
+        } else {
+            format!(" at `{}`", Shown::name(text))
+        };
+        let problem = format!("not TOML: {}{at}", one_line(error.message()));
+        mistakes.note(source.place(span.start), "", problem);
     }
     errors.is_empty().then_some(root)
 }

@@ -405,6 +405,11 @@ fn a_document_that_is_no_toml_reports_every_syntax_error_and_nothing_else() {
     assert_eq!(mistakes.len(), 2, "{mistakes:?}");
     assert!(mistakes[0].starts_with("terminate-clusters.toml, line 2: not TOML: "));
     assert!(mistakes[1].starts_with("terminate-clusters.toml, line 4: not TOML: "));
+    let twice = Setup::policy("[policy]\nidle_after = \"2h\"\nidle_after = \"3h\"\n").mistakes();
+    assert_eq!(
+        twice,
+        ["terminate-clusters.toml, line 3: not TOML: duplicate key at `idle_after`"]
+    );
 }
 
 #[test]

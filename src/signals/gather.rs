@@ -113,6 +113,26 @@ impl Gatherer {
         }
     }
 
+    /// Asks the driver once more whatever it was asked: its word goes stale while
+    /// others are waited for.
+    pub async fn ask_driver_again(&self, signals: Signals, began: Timestamp) -> Signals {
+        let mut reading = Reading {
+            policy: self.policies.of(&signals.cluster).policy,
+            signals,
+            application: None,
+            stream_lives: false,
+            began,
+            kind: LookKind::First,
+        };
+        let asked = [Question::Spark, Question::Commands, Question::Streaming];
+        for question in asked {
+            if is_asked(question, &reading.signals) {
+                self.answer(question, &mut reading).await;
+            }
+        }
+        reading.signals
+    }
+
     async fn answer(&self, question: Question, reading: &mut Reading) {
         let id = reading.signals.cluster.id.clone();
         let (max_age, again) = match reading.kind {
@@ -163,7 +183,7 @@ impl Gatherer {
             self.ask_commands(reading).await;
         }
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
-            reading.signals.streaming = Signal::unknown("there is no Spark application to ask");
+            reading.signals.streaming = Signal::unknown("Spark told of no application to ask");
             return;
         };
         if reading.stream_lives {
@@ -183,7 +203,7 @@ impl Gatherer {
 
     async fn ask_commands(&self, reading: &mut Reading) {
         let (Some(driver), Some(application)) = (&self.spark, &reading.application) else {
-            reading.signals.command = Signal::unknown("there is no Spark application to ask");
+            reading.signals.command = Signal::unknown("Spark told of no application to ask");
             return;
         };
         let id = &reading.signals.cluster.id;

@@ -94,13 +94,24 @@ impl Gatherer {
         let group = self.facts.machines.group(monitor).await;
         let group = group.as_ref().map_err(Clone::clone)?;
         // A list that could not be read leaves it open whose the machine is.
-        if let Ok(check) = self.facts.machines.check(monitor, group, cluster).await
-            && let Some(contradiction) = check.contradiction
-        {
-            return Err(contradiction.why());
-        }
+        let check = self.facts.machines.check(monitor, group, cluster).await;
+        let contradiction = check.ok().and_then(|check| check.contradiction);
         let metrics = monitor.vm_metrics(group, name, &window).await;
-        Ok(nodes::judge(&metrics, Some(cores), &window))
+        let verdict = nodes::judge(&metrics, Some(cores), &window);
+        let Some(contradiction) = contradiction else {
+            return Ok(verdict);
+        };
+        // Work counts even where it may be another's: an evicted machine whose tag
+        // is still there must not hide what the driver does.
+        match verdict.view {
+            view @ Signal::Known(NodesView::Busy { .. }) => Ok(Verdict {
+                view,
+                loads: Vec::new(),
+            }),
+            Signal::Known(NodesView::QuietSince(_) | NodesView::QuietThroughout(_))
+            | Signal::Unknown(_)
+            | Signal::NotAsked => Err(contradiction.why()),
+        }
     }
 
     fn window(&self, role: Role<'_>, reading: &Reading) -> Result<Window, Why> {

@@ -49,8 +49,13 @@ impl Unexplained {
         }
         if !not_known_to.is_empty() && known_to.is_empty() {
             let names = names(not_known_to);
+            let hint = if cluster.looks_made_by_databricks() {
+                ""
+            } else {
+                " (an id is such as 0915-021615-abcd1234; a sweep shows it behind the cluster's name)"
+            };
             parts.push(format!(
-                "cluster `{id}` is not known to {names}, or was terminated over 30 days ago"
+                "cluster `{id}` is not known to {names}, or was terminated over 30 days ago{hint}"
             ));
         }
         if !failures.is_empty() {
@@ -224,6 +229,18 @@ mod tests {
         assert!(!only_failed.contains("not known"), "{only_failed}");
         let only_unknown = unexplained(&["a"], &[], &[]).sentence();
         assert!(!only_unknown.contains("asked"), "{only_unknown}");
+    }
+
+    #[test]
+    fn who_asks_for_a_name_is_told_what_an_id_is() {
+        let mut asked = unexplained(&["a"], &[], &[]);
+        assert!(!asked.sentence().contains("an id is"));
+        asked.cluster = ClusterId::new("etl-dev");
+        assert_eq!(
+            asked.sentence(),
+            "cluster `etl-dev` is not known to `a`, or was terminated over 30 days ago \
+             (an id is such as 0915-021615-abcd1234; a sweep shows it behind the cluster's name)"
+        );
     }
 
     #[test]

@@ -126,13 +126,21 @@ fn buckets(
         return refuse("the machine's number of vCPUs is unknown");
     };
     let measured = Measured::read(metrics, window)?;
-    measured.refuse_what_proves_nothing(window)?;
-    Ok(measured.buckets(vcpus, window))
+    let buckets = measured.buckets(vcpus, window);
+    // Late metrics can't tell of quiet; that work was the last that they saw counts.
+    if !newest(&buckets).is_some_and(Bucket::is_busy) {
+        measured.refuse_what_proves_nothing(window)?;
+    }
+    Ok(buckets)
+}
+
+fn newest(buckets: &[(Timestamp, Bucket)]) -> Option<Bucket> {
+    let newest = buckets.iter().rfind(|(_, bucket)| bucket.is_valid());
+    newest.map(|(_, bucket)| *bucket)
 }
 
 fn view(buckets: &[(Timestamp, Bucket)], window: &Window) -> Result<NodesView, Why> {
-    let newest = buckets.iter().rfind(|(_, bucket)| bucket.is_valid());
-    let Some((_, newest)) = newest else {
+    let Some(newest) = newest(buckets) else {
         return refuse("no five minutes have enough metrics");
     };
     if newest.is_busy() {
@@ -256,6 +264,8 @@ impl Measured {
             self.cpu.range(span.clone()).map(|(_, percent)| *percent),
             needed,
         )
+        // Nothing but zeros is no rest: a machine at rest shows a little.
+        .filter(|percent| *percent > 0.0)
         .map(|percent| percent * vcpus / 100.0);
         let both_ways = self.network_in.range(span).filter_map(|(at, received)| {
             let sent = self.network_out.get(at)?;

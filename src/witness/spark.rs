@@ -159,9 +159,9 @@ fn quiet_view(answers: &SparkAnswers, now: Timestamp) -> Result<SparkView, Why> 
         return Err(why.clone());
     }
     refuse_unknown_statuses(answers)?;
-    // One client saw the driver proxy drop parameters. Without them the newest executions are missing.
-    let is_default_length = answers.sql.len() == SQL_DEFAULT_ROWS;
-    if is_default_length && answers.sql.iter().any(SqlExecution::has_details) {
+    // One client saw the driver proxy drop parameters. Without them the newest executions may be missing.
+    let may_be_cut = answers.sql.len() >= SQL_DEFAULT_ROWS;
+    if may_be_cut && answers.sql.iter().any(SqlExecution::has_details) {
         return refuse("the SQL executions were not listed in full");
     }
     let Some(application_started) = settled(answers.application.started, now) else {
@@ -201,8 +201,7 @@ fn refuse_unknown_statuses(answers: &SparkAnswers) -> Result<(), Why> {
 
 fn ran_a_job(answers: &SparkAnswers) -> bool {
     let mut sql = answers.sql.iter();
-    let sql_had_jobs =
-        sql.any(|row| !row.success_job_ids.is_empty() || !row.failed_job_ids.is_empty());
+    let sql_had_jobs = sql.any(SqlExecution::had_jobs);
     !answers.jobs.is_empty() || sql_had_jobs
 }
 

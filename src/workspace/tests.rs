@@ -318,6 +318,52 @@ async fn a_run_that_began_while_the_witnesses_answered_keeps_the_cluster() {
     assert_eq!(visited.terminations(), 0);
 }
 
+/// Visits a cluster whose second look waits so long for the runs after Spark was
+/// asked. Spark works from the `busy_at`th question for jobs on; each look asks two.
+async fn visit_while_runs_are_slow(slow: Duration, busy_at: usize) -> Visited {
+    let walks = Mutex::new(0);
+    let hook = move |path: &str, count: usize| {
+        if path.contains("active_only") {
+            let mut walks = walks.lock().unwrap();
+            *walks += 1;
+            return (*walks == 2).then(|| late(slow)).flatten();
+        }
+        if path.ends_with("/jobs?status=running") && count >= busy_at {
+            let job = r#"[{"jobId":1,"status":"RUNNING"}]"#;
+            return json(200, job);
+        }
+        let is_slow = path.ends_with("/jobs?") && count == 4;
+        is_slow.then(|| late(SECOND * 29)).flatten()
+    };
+    terminate(Estate::of(&["c-1"]).with(hook), HOUR).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn spark_work_that_began_while_other_answers_were_waited_for_keeps_the_cluster() {
+    let visited = visit_while_runs_are_slow(SECOND * 20, 5).await;
+    assert_eq!(visited.outcomes(), ["changed"]);
+    assert_eq!(visited.report.lines[0].outcome.reason(), "spark_busy");
+    assert_eq!(visited.terminations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_after_which_the_driver_is_still_idle_do_not_save_the_cluster() {
+    let visited = visit_while_runs_are_slow(SECOND * 20, usize::MAX).await;
+    assert_eq!(visited.outcomes(), ["terminated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_always_answers_slowly_is_nothing_to_act_on() {
+    let slow = |path: &str, _| match path.ends_with("/stages?status=active") {
+        true => late(SECOND * 25),
+        false if path.ends_with("/jobs?") => late(SECOND * 25),
+        false => None,
+    };
+    let visited = terminate(Estate::of(&["c-1"]).with(slow), HOUR).await;
+    assert_eq!(visited.outcomes(), ["changed"]);
+    assert_eq!(visited.terminations(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_that_comes_too_slowly_is_nothing_to_act_on() {
     let slow = |path: &str, _| match path.contains("/clusters/get") {

@@ -9,6 +9,7 @@
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use source::{SourceFile, root};
@@ -272,11 +273,20 @@ fn no_file_grows_beyond_what_can_be_read_in_one_sitting() {
     }
 }
 
-/// The three documents name files of the tree; a file that moves takes its name
-/// in the documents with it.
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/policy-tests.md",
+    "docs/report.md",
+    "docs/settings.md",
+];
+
+/// The documents name files of the tree, and parts of each other; what moves takes
+/// its name in the documents with it.
 #[test]
 fn every_file_that_the_documents_name_exists() {
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+    for document in DOCUMENTS {
         let text = source::read(document);
         let named = text.split('`').skip(1).step_by(2);
         let paths = named.filter(|name| {
@@ -294,8 +304,28 @@ fn every_file_that_the_documents_name_exists() {
             .skip(1)
             .filter_map(|rest| rest.split(')').next());
         let links = targets.filter(|link| !link.starts_with("http") && !link.starts_with('#'));
-        for path in paths.chain(links) {
+        for path in paths {
             assert!(root().join(path).exists(), "{document} names `{path}`");
         }
+        let folder = root().join(document).parent().unwrap().to_owned();
+        for link in links {
+            let (path, part) = link.split_once('#').unwrap_or((link, ""));
+            let target = folder.join(path);
+            assert!(target.exists(), "{document} links to `{link}`");
+            let is_there = part.is_empty() || has_heading(&target, part);
+            assert!(is_there, "{document} links to `{link}`");
+        }
     }
+}
+
+/// Whether a document has the heading that a link's fragment names.
+fn has_heading(document: &Path, fragment: &str) -> bool {
+    let text = std::fs::read_to_string(document).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut anchors = headings.map(|line| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+        kept.collect::<String>().replace(' ', "-")
+    });
+    anchors.any(|anchor| anchor == fragment)
 }

@@ -1,5 +1,5 @@
-//! Holds the README to the product: its samples, its table of settings,
-//! its list of reasons and the tests that it names.
+//! Holds the README and the documents below `docs/` to the product: samples, the
+//! table of settings, the list of reasons and the tests that they name.
 //!
 //! `UPDATE_README=1 cargo test --test readme` writes the blocks
 //! that are made from the code; without it a difference fails the test.
@@ -21,21 +21,26 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap()
+const README: &str = "README.md";
+const REPORT: &str = "docs/report.md";
+const SETTINGS: &str = "docs/settings.md";
+const POLICY_TESTS: &str = "docs/policy-tests.md";
+
+fn text_of(document: &str) -> String {
+    std::fs::read_to_string(root().join(document)).unwrap()
 }
 
-/// Compares the block between `<!-- name -->` and `<!-- /name -->` with what it should
-/// hold, or writes it where the environment says so.
-fn hold_block(name: &str, expected: &str) {
+/// Compares the block of a document between `<!-- name -->` and `<!-- /name -->` with
+/// what it should hold, or writes it where the environment says so.
+fn hold_block(document: &str, name: &str, expected: &str) {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let text = readme();
+    let text = text_of(document);
     let (head, rest) = text.split_once(&begin).unwrap();
     let (block, tail) = rest.split_once(&end).unwrap();
     let is_writing = std::env::vars_os().any(|(variable, _)| variable == "UPDATE_README");
     if is_writing {
         let text = format!("{head}{begin}{expected}{end}{tail}");
-        std::fs::write(root().join("README.md"), text).unwrap();
+        std::fs::write(root().join(document), text).unwrap();
     } else {
         assert_eq!(
             block, expected,
@@ -48,24 +53,32 @@ fn hold_block(name: &str, expected: &str) {
 #[test]
 fn the_sample_report_and_the_settings_are_what_the_code_makes_of_them() {
     hold_block(
+        README,
         "sample report",
         &format!("```text\n{}```\n", sample::report()),
     );
     hold_block(
+        REPORT,
         "sample explanation",
         &format!("```text\n{}```\n", sample::explanation()),
     );
-    hold_block("settings", &settings::reference_markdown());
-    hold_block("case keys", &settings::case_reference_markdown());
-    hold_block("failed case", &format!("```text\n{}```\n", failed_case()));
+    hold_block(SETTINGS, "settings", &settings::reference_markdown());
+    hold_block(
+        POLICY_TESTS,
+        "case keys",
+        &settings::case_reference_markdown(),
+    );
+    hold_block(
+        README,
+        "failed case",
+        &format!("```text\n{}```\n", failed_case()),
+    );
 }
 
 #[test]
 fn every_reason_and_outcome_is_explained() {
-    let text = readme();
-    let section = text.split("## Troubleshooting").nth(1).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let listed: Vec<&str> = section
+    let text = text_of(REPORT);
+    let listed: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
@@ -121,7 +134,7 @@ fn a_case_can_expect_every_reason_and_evidence_of_a_report() {
 /// The README's first case is a case, and it holds.
 #[test]
 fn the_case_that_the_readme_shows_holds_for_the_policy_that_it_shows() {
-    let text = readme();
+    let text = text_of(README);
     let section = text.split("## Test your policy").nth(1).unwrap();
     let block = section.split("```toml\n").nth(1).unwrap();
     let block = block.split("```").next().unwrap().to_owned();
@@ -144,8 +157,8 @@ fn every_test_that_the_documents_name_exists() {
         append_sources(&root().join(folder), &mut sources);
     }
     let mut named = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        let text = std::fs::read_to_string(root().join(document)).unwrap();
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", README, REPORT] {
+        let text = text_of(document);
         let quoted = text.split('`').skip(1).step_by(2);
         // Names of tests are whole sentences; nothing else here has five words.
         for name in quoted.filter(|name| {

@@ -238,8 +238,8 @@ fn estate() -> Vec<Signals> {
     driver.all_nodes = Signal::NotAsked;
     let mut blind = idle("1120-100000-blnd0001", "shared-lab", 30);
     blind.spark = Signal::unknown("the driver proxy answered HTTP 403");
-    blind.streaming = Signal::unknown("there is no Spark application to ask");
-    blind.command = Signal::unknown("there is no Spark application to ask");
+    blind.streaming = Signal::unknown("Spark told of no application to ask");
+    blind.command = Signal::unknown("Spark told of no application to ask");
     let mut shielded = idle("1118-070000-prod0001", "prod-serving", 30);
     shielded.spark = Signal::NotAsked;
     shielded.streaming = Signal::NotAsked;

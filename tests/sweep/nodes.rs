@@ -147,7 +147,6 @@ fn names_that_are_no_machines_are_found_out_by_the_tags() {
     let scene = scene(vec![idle("odd").field("driver", renamed)]);
     let swept = assert_said(&scene, &[("odd", "kept: quiet_too_short")]);
     assert!(notes(&swept).contains("does not list"), "{swept}");
-    assert!(scene.simulator.record().matching(&metrics()).is_empty());
 }
 
 #[test]

@@ -349,7 +349,7 @@ fn what_is_not_at_work_is_explained_without_asking_its_driver() {
         assert_eq!(verdicts(&answer)[4], "not_asked", "{answer}");
         assert_eq!(
             answer["earliest_clause"],
-            "never: only a running cluster is"
+            "never: only RUNNING clusters are terminated"
         );
         assert_eq!(answer["shorter"], serde_json::json!([]));
         assert!(scene.simulator.record().driver_requests().is_empty());

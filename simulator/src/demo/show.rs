@@ -38,7 +38,7 @@ pub(super) fn report(out: &mut dyn Write, seen: &Seen) -> io::Result<()> {
         };
         writeln!(
             out,
-            "\n{}  ({} mode, {count}, {} requests in {} ms)",
+            "\n{}  ({} mode, {count}, requests: {}, {} ms)",
             workspace.name, workspace.mode, workspace.requests, workspace.elapsed_ms
         )?;
         for cluster in clusters {

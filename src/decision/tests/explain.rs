@@ -72,7 +72,7 @@ fn rule_that_rests_on_a_question_that_nobody_asked_says_so() {
     let verdict = |number: usize| &explanation.steps[number - 1].verdict;
     assert_eq!(*verdict(5), Verdict::NotAsked(Question::ActiveRuns));
     assert_eq!(*verdict(7), Verdict::Passed);
-    let never = Earliest::Never("only a running cluster is");
+    let never = Earliest::Never("only RUNNING clusters are terminated");
     assert_eq!(explanation.due.earliest, never);
     assert_eq!(explanation.shorter, []);
 }

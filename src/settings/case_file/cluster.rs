@@ -5,6 +5,7 @@ use super::keys;
 use super::words::Moment;
 use crate::cluster::{Cluster, ClusterId, ClusterSource, ClusterState};
 use crate::decision::Question;
+use crate::escape::Shown;
 use crate::policy_cases::base;
 use crate::settings::key::Key;
 use crate::settings::table::{Node, Reading, TableReader, UNKNOWN};
@@ -96,8 +97,8 @@ pub(super) fn read(
     let record = Cluster {
         id: ClusterId::new(text(&mut table, &keys::ID)),
         name: text(&mut table, &keys::CLUSTER_NAME),
-        state: state(text(&mut table, &keys::STATE)),
-        source: source(text(&mut table, &keys::SOURCE)),
+        state: state(enumerated(&mut table, &keys::STATE)),
+        source: source(enumerated(&mut table, &keys::SOURCE)),
         spark_version: Some(spark_version).filter(|version| version != UNKNOWN),
         tags: table.texts(&keys::TAGS),
         autotermination_minutes: u64::from(table.count(&keys::AUTOTERMINATION)),
@@ -134,6 +135,30 @@ fn start(table: &mut TableReader<'_>, moment: &Moment) -> Start {
     }
 }
 
+/// A word of an open set, whose members the Clusters API spells in capitals. One that
+/// is not would be kept as unheard of, and the case prove nothing of what was meant.
+fn enumerated(table: &mut TableReader<'_>, key: &Key) -> String {
+    let default = || key.default.to_owned();
+    let Some(text) = table.text(key) else {
+        return default();
+    };
+    let spelled = table.parsed(key, &text, |text| {
+        let capitals = text.to_ascii_uppercase();
+        if text == capitals || text == ABSENT {
+            return Ok(text.to_owned());
+        }
+        Err(format!(
+            "is \"{}\"; Databricks spells it \"{}\"",
+            Shown::name(text),
+            Shown::name(&capitals)
+        ))
+    });
+    spelled.unwrap_or_else(default)
+}
+
+/// A record without a source.
+const ABSENT: &str = "absent";
+
 /// As the Clusters API spells it.
 fn state(text: String) -> ClusterState {
     let known = [
@@ -155,7 +180,7 @@ fn source(text: String) -> ClusterSource {
     match text.as_str() {
         "UI" => ClusterSource::Ui,
         "API" => ClusterSource::Api,
-        "absent" => ClusterSource::Absent,
+        ABSENT => ClusterSource::Absent,
         _ => ClusterSource::Other(text),
     }
 }

@@ -233,7 +233,7 @@ fn apply_spark(said: Said, work: Option<(SparkWorkKind, &'static str)>, signals:
         }
         Said::Unknown(why) => {
             // Both are read from the application that Spark tells of.
-            let without = || Why::new("there is no Spark application to ask");
+            let without = || Why::new("Spark told of no application to ask");
             signals.spark = Signal::Unknown(why);
             signals.streaming = Signal::Unknown(without());
             signals.command = Signal::Unknown(without());

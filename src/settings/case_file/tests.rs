@@ -151,7 +151,7 @@ fn sources_and_states_are_spelled_as_databricks_does() {
     assert_eq!(source("UI"), ClusterSource::Ui);
     assert_eq!(source("API"), ClusterSource::Api);
     assert_eq!(source("absent"), ClusterSource::Absent);
-    assert_eq!(source("ui"), ClusterSource::Other("ui".to_owned()));
+    assert_eq!(source("JOB_2"), ClusterSource::Other("JOB_2".to_owned()));
     for text in ["RUNNING", "PENDING", "TERMINATED", "HIBERNATED"] {
         let state = case(&format!("cluster.state = \"{text}\""))
             .signals
@@ -322,6 +322,28 @@ fn a_case_has_its_own_now_or_the_one_of_its_file() {
 }
 
 #[test]
+fn a_word_that_databricks_spells_in_capitals_is_refused_in_others() {
+    let text = r#"[[case]]
+name = "a"
+cluster.state = "Running"
+cluster.source = "ui"
+cluster.tags = { team = 3 }
+expect.decision = "keep"
+"#;
+    let refused = read(text).unwrap_err();
+    assert_eq!(
+        refused,
+        [
+            "cases.toml, line 3: `state` is \"Running\"; Databricks spells it \"RUNNING\"",
+            "cases.toml, line 4: `source` is \"ui\"; Databricks spells it \"UI\"",
+            "cases.toml, line 5: `tags` holds `team`, which has the type integer; write a text in quotes",
+        ]
+    );
+    let unheard_of = text.replace("Running", "NAPPING").replace("ui", "absent");
+    assert!(read(&unheard_of.replace("= 3", "= \"x\"")).is_ok());
+}
+
+#[test]
 fn all_mistakes_of_a_file_are_told_at_once_with_their_lines() {
     let text = r#"nwo = 3
 [[case]]
@@ -473,9 +495,13 @@ fn a_workspace_is_one_of_the_policy_if_that_lists_any() {
         let read_file = |_: &Path| Ok(text.clone());
         read_cases(Path::new("c"), workspaces, &read_file)
     };
-    let workspace = |name, workspaces| read_one(name, workspaces).unwrap().remove(0).workspace;
-    assert_eq!(workspace("analytics", &workspaces).unwrap(), "Analytics");
-    assert_eq!(workspace("anything", &[]).unwrap(), "anything");
+    let read = |name, workspaces| {
+        let case = read_one(name, workspaces).unwrap().remove(0);
+        (case.workspace.unwrap(), case.has_metrics)
+    };
+    let listed_one = ("Analytics".to_owned(), false);
+    assert_eq!(read("analytics", &workspaces), listed_one);
+    assert_eq!(read("anything", &[]), ("anything".to_owned(), true));
     let refused = read_one("analytic", &workspaces).unwrap_err().to_string();
     assert_eq!(
         refused,

@@ -4,6 +4,7 @@
 //! Like the rest of the reader it notes what is wrong and never stops.
 
 use super::{Given, TableReader, wrong_type};
+use crate::escape::Shown;
 use crate::settings::key::Key;
 use crate::settings::values;
 
@@ -45,7 +46,9 @@ impl TableReader<'_> {
             match item.get_ref().as_str() {
                 Some(text) => texts.push((name.get_ref().to_string(), text.to_owned())),
                 None => {
-                    let problem = wrong_type(item.get_ref(), wanted);
+                    let name = Shown::name(name.get_ref());
+                    let problem = wrong_type(item.get_ref(), "a text in quotes");
+                    let problem = format!("holds `{name}`, which {problem}");
                     self.note_at(item.span().start, key, problem);
                 }
             }

@@ -240,7 +240,28 @@ async fn machines_that_the_tags_confirm_are_asked_after_one_list_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn machines_whose_tags_contradict_the_record_are_not_even_asked() {
+async fn a_busy_machine_is_believed_even_where_the_tags_contradict_the_record() {
+    let mut others = Estate::at_rest();
+    others.tags[0].1 = Some("0915-other");
+    let mut unlisted = Estate::at_rest();
+    unlisted.tags.push(("c", Some(OURS)));
+    for mut estate in [others, unlisted] {
+        estate.cpu = Box::new(|name, _| if name == "d" { 60.0 } else { REST });
+        let scene = scene(estate, |_| {});
+        let view = scene.driver().await;
+        assert!(
+            matches!(view, Signal::Known(NodesView::Busy { .. })),
+            "{view:?}"
+        );
+        assert!(
+            scene.seen().driver_loads.is_empty(),
+            "of what may be another's"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_machine_is_called_quiet_whose_tags_contradict_the_record() {
     let mut others = Estate::at_rest();
     others.tags[1].1 = Some("0915-other");
     let mut unlisted = Estate::at_rest();
@@ -250,7 +271,6 @@ async fn machines_whose_tags_contradict_the_record_are_not_even_asked() {
         let scene = scene(estate, |_| {});
         assert_unknown(&scene.driver().await, part);
         assert_unknown(&scene.all().await, part);
-        assert_eq!(scene.asked("/metrics"), 0);
         let seen = scene.seen();
         let check = &seen.checks[&scene.reading.signals.cluster.id];
         assert!(matches!(

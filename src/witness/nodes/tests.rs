@@ -348,11 +348,41 @@ fn cpu_that_is_exactly_zero_all_the_time_is_unknown() {
     let zeros = Machine::at_rest(hour()).cpu(0..60, Some(0.0));
     assert_unknown(&zeros.judged(), "exactly zero");
     let almost = zeros.cpu(30..31, Some(0.01));
-    assert_eq!(almost.judged(), quiet(0));
+    assert_eq!(almost.judged(), quiet(60), "one value is no hour of them");
     let mixed = Machine::at_rest(hour())
         .cpu(0..60, Some(0.0))
         .cpu(20..40, None);
     assert_unknown(&mixed.judged(), "exactly zero");
+}
+
+#[test]
+fn zeros_after_values_are_minutes_that_were_not_measured() {
+    let stopped = Machine::at_rest(hour()).cpu(20..60, Some(0.0));
+    assert_eq!(stopped.judged(), quiet(60), "nobody saw what came later");
+    let paused = Machine::at_rest(hour()).cpu(20..40, Some(0.0));
+    assert_eq!(paused.judged(), quiet(40));
+    let coarse = Machine::at_rest(ten_hours()).cpu(60..119, Some(0.0));
+    assert_eq!(coarse.judged(), quiet(595));
+    let single = Machine::at_rest(hour()).cpu(21..22, Some(0.0));
+    assert_eq!(
+        single.judged(),
+        quiet(0),
+        "the others of its bucket are enough"
+    );
+}
+
+#[test]
+fn metrics_that_end_in_work_are_busy_however_late_they_are() {
+    for missing in [6, 20, 50] {
+        let working = Machine::at_rest(hour())
+            .cpu(0..60, Some(WORK))
+            .cpu(60 - missing..60, None);
+        let view = working.judged();
+        assert!(
+            matches!(view, Signal::Known(NodesView::Busy { .. })),
+            "{view:?}"
+        );
+    }
 }
 
 #[test]

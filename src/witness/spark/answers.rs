@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::history::is_stream_batch;
 use crate::signals::Why;
 use crate::timestamp::Timestamp;
 
@@ -72,41 +73,86 @@ impl SparkStage {
     }
 }
 
-/// An item of `/applications/{id}/sql`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// An item of `/applications/{id}/sql`. There can be ten thousand, and their texts
+/// are the users': of what may be long, only what is asked of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlExecution {
     pub id: i64,
+    #[serde(deserialize_with = "word")]
     pub status: String,
-    pub description: Option<String>,
-    /// Empty unless it was asked for.
-    #[serde(default, deserialize_with = "default_if_null")]
-    pub plan_description: String,
+    /// Whether its description is that of a batch of a structured stream.
+    #[serde(
+        default,
+        rename = "description",
+        deserialize_with = "describes_stream_batch"
+    )]
+    pub is_stream_batch: bool,
+    /// The plan, which comes only if it was asked for.
+    #[serde(default, rename = "planDescription", deserialize_with = "has_text")]
+    has_plan: bool,
+    #[serde(default, deserialize_with = "optional_word")]
     pub submission_time: Option<String>,
     /// Milliseconds until its end, or until now; there is no time of completion.
     pub duration: Option<i64>,
-    #[serde(default, deserialize_with = "default_if_null")]
-    pub running_job_ids: Vec<i64>,
-    #[serde(default, deserialize_with = "default_if_null")]
-    pub success_job_ids: Vec<i64>,
-    #[serde(default, deserialize_with = "default_if_null")]
-    pub failed_job_ids: Vec<i64>,
-    /// Empty unless details were asked for.
-    #[serde(default, deserialize_with = "default_if_null")]
-    nodes: Vec<IgnoredAny>,
+    #[serde(default, rename = "runningJobIds", deserialize_with = "has_items")]
+    has_running_jobs: bool,
+    #[serde(default, rename = "successJobIds", deserialize_with = "has_items")]
+    has_good_jobs: bool,
+    #[serde(default, rename = "failedJobIds", deserialize_with = "has_items")]
+    has_failed_jobs: bool,
+    /// The plan's nodes, which come only if details were asked for.
+    #[serde(default, rename = "nodes", deserialize_with = "has_items")]
+    has_nodes: bool,
 }
 
 impl SqlExecution {
     /// By its own word, or because a job of it runs: the word of some versions
     /// is that of its jobs so far.
     pub(super) fn runs(&self) -> bool {
-        self.status == "RUNNING" || !self.running_job_ids.is_empty()
+        self.status == "RUNNING" || self.has_running_jobs
+    }
+
+    /// Whether a job of it has ended.
+    pub(super) fn had_jobs(&self) -> bool {
+        self.has_good_jobs || self.has_failed_jobs
     }
 
     /// Whether it carries what the question switched off.
     pub(super) fn has_details(&self) -> bool {
-        !self.plan_description.is_empty() || !self.nodes.is_empty()
+        self.has_plan || self.has_nodes
     }
+}
+
+/// More characters than any status or time of Spark has; what is longer is neither.
+const WORD_CHARS: usize = 64;
+
+fn cut(word: &str) -> String {
+    word.chars().take(WORD_CHARS).collect()
+}
+
+fn word<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(|word| cut(&word))
+}
+
+fn optional_word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let word: Option<String> = Option::deserialize(from)?;
+    Ok(word.as_deref().map(cut))
+}
+
+fn has_text<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let text: String = default_if_null(from)?;
+    Ok(!text.is_empty())
+}
+
+fn describes_stream_batch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let text: String = default_if_null(from)?;
+    Ok(is_stream_batch(&text))
+}
+
+fn has_items<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let items: Vec<IgnoredAny> = default_if_null(from)?;
+    Ok(!items.is_empty())
 }
 
 /// `null` where a value is left out otherwise.

@@ -38,20 +38,20 @@ impl History {
         for job in &answers.jobs {
             let end = end_of_job(job, now)?;
             jobs.add(job.job_id, end);
-            history.add(end, job.description.as_deref());
+            history.add(end, job.description.as_deref().is_some_and(is_stream_batch));
         }
         for row in &answers.sql {
             let end = end_of_execution(row, now)?;
             executions.add(row.id, end);
-            history.add(end, row.description.as_deref());
+            history.add(end, row.is_stream_batch);
         }
         history.forgotten_until = jobs.forgotten_until().max(executions.forgotten_until());
         Ok(history)
     }
 
-    fn add(&mut self, end: Timestamp, description: Option<&str>) {
+    fn add(&mut self, end: Timestamp, is_stream_batch: bool) {
         self.last_completion = self.last_completion.max(Some(end));
-        if description.is_some_and(is_stream_batch) {
+        if is_stream_batch {
             self.last_stream_batch = self.last_stream_batch.max(Some(end));
         }
     }
@@ -121,7 +121,7 @@ fn read_time(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, Wh
 /// Whether `description` holds the lines that Spark gives to a batch of a
 /// structured stream: `id = <uuid>`, `runId = <uuid>`, `batch = <number>` or
 /// `init`, anywhere in it, the query's name before them or not.
-fn is_stream_batch(description: &str) -> bool {
+pub(super) fn is_stream_batch(description: &str) -> bool {
     // Between the lines some versions of Spark write `<br/>`.
     let description = description.replace("<br/>", "\n");
     description.match_indices("id = ").any(|(at, found)| {

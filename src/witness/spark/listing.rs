@@ -7,7 +7,7 @@
 //! moved is refused.
 
 use super::answers::SqlExecution;
-use super::{refuse, runs_sql};
+use super::{SQL_DEFAULT_ROWS, refuse, runs_sql};
 use crate::signals::Why;
 
 /// Rows of a page. Descriptions are the users' texts, and a page has a cap of bytes.
@@ -37,7 +37,9 @@ impl SqlListing {
     pub fn add(&mut self, page: Vec<SqlExecution>) -> Result<bool, Why> {
         // Where the question lost its parameters on the way, this is all that will ever come.
         let is_as_asked = page.len() <= SQL_PAGE && !page.iter().any(SqlExecution::has_details);
-        let is_last = page.len() < SQL_PAGE || !is_as_asked || runs_sql(&page);
+        // So many rows come, too, where only the length was lost.
+        let is_short = page.len() < SQL_PAGE && page.len() != SQL_DEFAULT_ROWS;
+        let is_last = is_short || !is_as_asked || runs_sql(&page);
         match self.rows.last() {
             None => self.rows = page,
             Some(last) if page.first().is_some_and(|first| first.id == last.id) => {

@@ -90,10 +90,35 @@ fn read(html: &str) -> Result<StreamingView, Why> {
         return refuse("the streaming page shows a query without a heading");
     }
     // Before the first query the page can be there and be empty; a table says that there was one.
-    if html.contains("<table") && !announces_active && !html.contains(COMPLETED_HEADING) {
-        return refuse("the streaming page has a table that is not understood");
+    if !announces_active && !html.contains(COMPLETED_HEADING) {
+        if html.contains("<table") {
+            return refuse("the streaming page has a table that is not understood");
+        }
+        if !ends_with_its_heading(&html) {
+            return refuse("the streaming page is neither empty nor understood");
+        }
     }
     Ok(StreamingView::NoneActive)
+}
+
+/// Whether nothing but the frames of the layout follows the page's heading: what a
+/// script fills in later looks empty to us, and to nobody else.
+fn ends_with_its_heading(html: &str) -> bool {
+    let Some((_, mut rest)) = html.rsplit_once("</h3>") else {
+        return false;
+    };
+    loop {
+        rest = rest.trim_start();
+        let Some((tag, after)) = rest.strip_prefix('<').and_then(|tag| tag.split_once('>')) else {
+            return rest.is_empty();
+        };
+        let is_frame = matches!(tag, "/div" | "/body" | "/html")
+            || (tag.starts_with("div class=") && !tag.contains(" id="));
+        if !is_frame {
+            return false;
+        }
+        rest = after;
+    }
 }
 
 fn text_between<'a>(html: &'a str, open: &str, close: &str) -> Option<&'a str> {

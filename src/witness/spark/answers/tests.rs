@@ -101,6 +101,18 @@ fn what_is_left_out_and_what_is_null_are_the_same() {
 }
 
 #[test]
+fn nothing_long_of_an_execution_is_kept() {
+    let long = "x".repeat(1_000_000);
+    let ids = vec![7; 100_000];
+    let row = json!({"id": 1, "status": long, "description": long, "planDescription": long,
+        "submissionTime": long, "successJobIds": ids, "nodes": ids});
+    let row: SqlExecution = serde_json::from_value(row).unwrap();
+    let shown = format!("{row:?}");
+    assert!(shown.len() < 1000, "{} characters", shown.len());
+    assert!(row.has_details() && row.had_jobs() && !row.runs());
+}
+
+#[test]
 fn an_execution_with_a_running_job_runs_whatever_it_is_called() {
     for status in ["COMPLETED", "FAILED", "RUNNING"] {
         let row = json!({"id": 1, "status": status, "runningJobIds": [7]});

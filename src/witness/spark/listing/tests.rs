@@ -42,12 +42,13 @@ fn list(held: &[SqlExecution]) -> (Vec<usize>, Vec<i64>) {
 
 #[test]
 fn lists_every_row_once_however_many_pages_there_are() {
-    for count in [0, 1, 20, 21, 249, 250, 251, 498, 499, 500, 1000] {
+    for count in [0, 1, 19, 21, 249, 250, 251, 498, 499, 500, 1000] {
         let (offsets, ids) = list(&rows(0..count));
         let expected: Vec<i64> = (0..).take(count).collect();
         assert_eq!(ids, expected);
         assert!(offsets.len() <= count / (SQL_PAGE - 1) + 1, "{offsets:?}");
     }
+    assert_eq!(list(&rows(0..20)), ((vec![0, 19]), (0..20).collect()));
     assert_eq!(list(&rows(0..249)).0, [0]);
     assert_eq!(list(&rows(0..1000)).0, [0, 249, 498, 747, 996]);
 }
@@ -95,6 +96,19 @@ fn an_answer_to_a_question_that_lost_its_parameters_is_all_there_is() {
     let mut listing = SqlListing::default();
     assert!(!listing.add(rows(0..SQL_PAGE + 1)).unwrap());
     assert_eq!(listing.into_rows().len(), SQL_PAGE + 1);
+}
+
+#[test]
+fn as_many_rows_as_come_unasked_are_not_taken_for_all() {
+    let mut listing = SqlListing::default();
+    assert!(listing.add(rows(0..20)).unwrap());
+    assert!(listing.add(rows(0..20)).is_err(), "the offset was lost too");
+    let mut capped = SqlListing::default();
+    for from in [0, 19, 38] {
+        assert!(capped.add(rows(from..from + 20)).unwrap());
+    }
+    assert!(!capped.add(rows(57..60)).unwrap());
+    assert_eq!(capped.into_rows().len(), 60);
 }
 
 #[test]

@@ -63,6 +63,36 @@ fn a_page_that_is_empty_before_the_first_query_has_none_active() {
 }
 
 #[test]
+fn a_page_that_is_yet_to_be_filled_is_not_taken_for_an_empty_one() {
+    for html in TOUCHED {
+        let end = html.rfind("</body>").unwrap();
+        for filled_later in [
+            "<div id=\"root\"></div><script src=\"/static/app.js\"></script>",
+            "<script>load()</script>",
+            "<p>Loading</p>",
+            "<iframe src=\"/x\"></iframe>",
+            "<noscript></noscript>",
+        ] {
+            let (head, tail) = html.split_at(end);
+            assert_unknown(&page(&format!("{head}{filled_later}{tail}")));
+        }
+        let heading = html.find("<h3").unwrap();
+        let body = html.find("<body").unwrap();
+        let without_heading = format!(
+            "{}{}",
+            &html[..heading],
+            &html[html.rfind("</h3>").unwrap() + 5..]
+        );
+        assert_unknown(&page(&without_heading));
+        let shell = format!(
+            "{}<body><div id=\"root\"></div></body></html>",
+            &html[..body]
+        );
+        assert_unknown(&page(&shell));
+    }
+}
+
+#[test]
 fn the_number_in_the_heading_decides() {
     let with = |count: &str| ACTIVE[0].replace("Queries (1)", &format!("Queries {count}"));
     for count in ["(2)", "(117)", " ( 3 )"] {
