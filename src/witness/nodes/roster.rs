@@ -294,6 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn machine_in_question_is_named_with_whom_the_tags_give_it_to() {
+        let machine = || "vm-7".to_owned();
+        let of_another = Contradiction::OfAnother {
+            machine: machine(),
+            cluster: "0915-other".to_owned(),
+        };
+        let example = of_another.example();
+        assert!(example.contains("vm-7") && example.contains("0915-other"));
+        let unlisted = Contradiction::Unlisted { machine: machine() };
+        assert!(unlisted.example().contains("vm-7"));
+    }
+
+    #[test]
     fn what_contradicts_is_shown_without_its_own_line_ends() {
         for contradiction in [
             Contradiction::OfAnother {
