@@ -112,7 +112,9 @@ impl Action<'_> {
         first.confirmed_by(self.decide(&signals, now))?;
         // The witnesses took their time, and a run may have begun in it.
         self.gatherer.ask_runs_again(&mut signals, runs_age).await;
-        if began.elapsed() > DRIVERS_WORD_LASTS {
+        // One that says nothing has no word that could go stale.
+        let has_word = signals.spark.known().is_some();
+        if has_word && began.elapsed() > DRIVERS_WORD_LASTS {
             let began = Instant::now();
             signals = self.gatherer.ask_driver_again(signals, now).await;
             if began.elapsed() > DRIVERS_WORD_LASTS {

@@ -238,6 +238,18 @@ proptest! {
     }
 }
 
+#[test]
+fn a_driver_that_says_nothing_has_no_word_that_goes_stale() {
+    let silent = Scene {
+        spark: None,
+        driver_takes: Duration::from_secs(31),
+        ..Scene::at_rest()
+    };
+    let carried = run(&silent, None, 40);
+    assert_eq!((carried.sent, carried.outcome), (1, Ok(())));
+    assert_eq!(carried.evidence, Evidence::NodesAlone);
+}
+
 /// The properties above choose; here each happening comes once, with both
 /// witnesses, so that none is left out by chance.
 #[test]

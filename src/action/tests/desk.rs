@@ -87,7 +87,12 @@ impl Desk {
         let (network, transport) = network(move |request: Request<Bytes>| {
             let mut play = played.lock().unwrap_or_else(PoisonError::into_inner);
             let reply = play.reply(&request);
-            async move { reply }
+            let is_drivers = request.uri().path().contains("/driver-proxy-api/");
+            let takes = is_drivers.then_some(play.scene.driver_takes);
+            async move {
+                tokio::time::sleep(takes.unwrap_or_default()).await;
+                reply
+            }
         });
         let lane = Arc::new(Lane::new(&limits(), Instant::now() + hours(10)));
         let service = |audience, base: &str| {

@@ -3,6 +3,8 @@
 //! Written for the properties of the second look: the values are few, and a
 //! request that nobody arranged fails the test.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -76,6 +78,8 @@ pub(super) struct Scene {
     pub(super) pinned: bool,
     pub(super) pins_status: u16,
     pub(super) spark: Option<SparkScene>,
+    /// How long the driver takes for each answer.
+    pub(super) driver_takes: Duration,
     /// Percent of every machine; no metrics at all without it.
     pub(super) cpu: Option<f64>,
 }
@@ -113,6 +117,7 @@ impl Scene {
                 stream: Stream::NoneActive,
                 stream_lives: false,
             }),
+            driver_takes: Duration::ZERO,
             cpu: Some(2.0),
         }
     }
