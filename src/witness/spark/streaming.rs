@@ -4,7 +4,7 @@
 //! shows neither jobs nor SQL executions, and a finished one leaves the same
 //! jobs behind as a live one. So the page must be known for what it is before
 //! its silence counts: a login page with status 200, a page that was cut, or a
-//! layout that we don't know is Unknown. Measured on Spark 3.5.9 and 4.0.1.
+//! layout that we don't know is Unknown. Measured on Spark 3.5.9, 4.0.1 and 4.3.0.
 //!
 //! Until the first query there is no page and its address redirects to the
 //! jobs; where `spark.sql.streaming.ui.enabled` is off, it does so for ever
@@ -112,6 +112,14 @@ fn ends_with_its_heading(html: &str) -> bool {
         let Some((tag, after)) = rest.strip_prefix('<').and_then(|tag| tag.split_once('>')) else {
             return rest.is_empty();
         };
+        // Spark 4.3 shows its version and its uptime below each page.
+        if tag.starts_with("footer ") {
+            match after.split_once("</footer>") {
+                Some((foot, below)) if !foot.contains("<script") => rest = below,
+                Some(_) | None => return false,
+            }
+            continue;
+        }
         let is_frame = matches!(tag, "/div" | "/body" | "/html")
             || (tag.starts_with("div class=") && !tag.contains(" id="));
         if !is_frame {

@@ -502,6 +502,38 @@ fn finds_the_batches_of_a_stream_in_recorded_jobs_and_sql() {
 }
 
 #[test]
+fn rows_with_the_fields_of_a_later_spark_mean_the_same() {
+    let parsed = |text: &str| -> SparkView {
+        let sql: Vec<SqlExecution> = parse(text);
+        assert!(!sql.is_empty());
+        let now = Timestamp::parse_spark("2026-11-23T00:00:00.000GMT").unwrap();
+        let jobs = Vec::new();
+        let mut answers = SparkAnswers {
+            jobs,
+            sql,
+            ..idle()
+        };
+        answers.application.started = now.minus(Duration::from_hours(4));
+        // The jobs that these rows name.
+        let named = 0..20;
+        answers.jobs = named
+            .map(|id| job(id, "SUCCEEDED", now.minus(Duration::from_hours(4)), None))
+            .collect();
+        judge(&Ok(answers), now).known().unwrap().clone()
+    };
+    let done = parsed(include_str!(
+        "../../../tests/fixtures/spark/4.3.0/sql_done.json"
+    ));
+    assert_eq!((done.busy, done.last_stream_batch), (None, None));
+    assert!(done.ran_a_job && done.last_completion.is_some());
+    let stream = parsed(include_str!(
+        "../../../tests/fixtures/spark/4.3.0/sql_stream.json"
+    ));
+    assert!(stream.last_stream_batch.is_some());
+    assert_eq!(stream.last_stream_batch, stream.last_completion);
+}
+
+#[test]
 fn the_latest_batch_of_a_stream_is_told_apart_from_other_work() {
     let mut answers = idle();
     answers.jobs.push(Job {

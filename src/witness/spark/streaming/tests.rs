@@ -1,22 +1,26 @@
-//! The streaming page as two versions of Spark answer it, and what must not pass for it.
+//! The streaming page as three versions of Spark answer it, and what must not pass for it.
 
 use super::*;
 
-const ACTIVE: [&str; 2] = [
+const ACTIVE: [&str; 3] = [
     include_str!("../../../../tests/fixtures/spark/3.5.9/streaming_active.html"),
     include_str!("../../../../tests/fixtures/spark/4.0.1/streaming_active.html"),
+    include_str!("../../../../tests/fixtures/spark/4.3.0/streaming_active.html"),
 ];
-const STOPPED: [&str; 2] = [
+const STOPPED: [&str; 3] = [
     include_str!("../../../../tests/fixtures/spark/3.5.9/streaming_stopped.html"),
     include_str!("../../../../tests/fixtures/spark/4.0.1/streaming_stopped.html"),
+    include_str!("../../../../tests/fixtures/spark/4.3.0/streaming_stopped.html"),
 ];
-const TOUCHED: [&str; 2] = [
+const TOUCHED: [&str; 3] = [
     include_str!("../../../../tests/fixtures/spark/3.5.9/streaming_touched.html"),
     include_str!("../../../../tests/fixtures/spark/4.0.1/streaming_touched.html"),
+    include_str!("../../../../tests/fixtures/spark/4.3.0/streaming_touched.html"),
 ];
-const BEFORE: [&str; 2] = [
+const BEFORE: [&str; 3] = [
     include_str!("../../../../tests/fixtures/spark/3.5.9/streaming_before.txt"),
     include_str!("../../../../tests/fixtures/spark/4.0.1/streaming_before.txt"),
+    include_str!("../../../../tests/fixtures/spark/4.3.0/streaming_before.txt"),
 ];
 
 fn ui() -> UiAddress {
@@ -72,6 +76,8 @@ fn a_page_that_is_yet_to_be_filled_is_not_taken_for_an_empty_one() {
             "<p>Loading</p>",
             "<iframe src=\"/x\"></iframe>",
             "<noscript></noscript>",
+            "<footer class=\"x\"><script>load()</script></footer>",
+            "<footer class=\"x\">",
         ] {
             let (head, tail) = html.split_at(end);
             assert_unknown(&page(&format!("{head}{filled_later}{tail}")));
