@@ -18,7 +18,7 @@ use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
 use terminate_clusters::logging::{self, Output};
 use terminate_clusters::report::Closing;
 use terminate_clusters::settings::{self, Environment, Settings, SettingsError};
-use terminate_clusters::sweep::{ReportSink, Scope, SweepRequest};
+use terminate_clusters::sweep::{ReportSink, Scope, Sweep, SweepRequest};
 use terminate_clusters::timestamp::Timestamp;
 use terminate_clusters::why::{self, Answer, WhyRequest};
 use terminate_clusters::wiring::{self, WiringError};
@@ -105,8 +105,7 @@ async fn run_sweep(
     request: &SweepRequest,
     sink: &mut dyn ReportSink,
 ) -> Result<Closing, WiringError> {
-    let transport = wiring::transport(settings)?;
-    let sweep = wiring::sweep(settings, transport)?;
+    let sweep = wired(settings)?;
     Ok(sweep.run(request, sink).await)
 }
 
@@ -137,13 +136,27 @@ fn run_asked_sweep(settings: &Settings, allowed: &AllowedSweep) -> Exit {
         };
         Ok(run_sweep(settings, &request, &mut sink).await)
     });
-    match swept {
-        Ok(Ok(closing)) if closing.failed() => Exit::Failure,
-        Ok(Ok(_)) => Exit::AllSeen,
-        Ok(Err(error)) => refuse([error]),
+    match ended(swept) {
+        Ok(closing) if closing.failed() => Exit::Failure,
+        Ok(_) => Exit::AllSeen,
+        Err(exit) => exit,
+    }
+}
+
+/// The parts of one sweep of the real cloud.
+fn wired(settings: &Settings) -> Result<Sweep, WiringError> {
+    let transport = wiring::transport(settings)?;
+    wiring::sweep(settings, transport)
+}
+
+/// What came of a command, or the exit if it could not be put together or begin.
+fn ended<T>(ran: io::Result<Result<T, WiringError>>) -> Result<T, Exit> {
+    match ran {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(refuse([error])),
         Err(error) => {
             tracing::error!("Could not start: {error}");
-            Exit::Failure
+            Err(Exit::Failure)
         }
     }
 }
@@ -181,19 +194,14 @@ fn why(command: &WhyCommand) -> Exit {
         Err(problems) => return refuse(problems),
     };
     Progress::to_stderr().tell("looking for the cluster …");
-    match on_runtime(async { Ok(run_why(&settings, &allowed).await) }) {
-        Ok(Ok(answer)) => allowed.tell(&answer),
-        Ok(Err(error)) => refuse([error]),
-        Err(error) => {
-            tracing::error!("Could not start: {error}");
-            Exit::Failure
-        }
+    match ended(on_runtime(async { Ok(run_why(&settings, &allowed).await) })) {
+        Ok(answer) => allowed.tell(&answer),
+        Err(exit) => exit,
     }
 }
 
 async fn run_why(settings: &Settings, allowed: &AllowedWhy) -> Result<Answer, WiringError> {
-    let transport = wiring::transport(settings)?;
-    let sweep = wiring::sweep(settings, transport)?;
+    let sweep = wired(settings)?;
     let request = WhyRequest {
         cluster: allowed.cluster.clone(),
         scope: allowed.scope.clone(),
