@@ -6,6 +6,7 @@
 //! that a host which hangs up does not leave half of one behind.
 //! First stage of the data path: host invocation → sweep request.
 
+mod body;
 mod invocation;
 mod response;
 mod telling;
@@ -16,9 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -28,16 +28,13 @@ use tracing::Instrument;
 
 use crate::escape::Shown;
 
+use self::body::BodyError;
 pub use self::invocation::{Invocation, InvocationError, InvocationId};
 pub use self::response::InvocationResponse;
 pub use self::telling::LogReport;
 
 /// The folder of `function.json`, and so the path that the host posts to.
 pub const FUNCTION_ROUTE: &str = "/TerminateClusters";
-
-/// A timer's payload is well below 4 KiB; this leaves room for what a later
-/// host may add.
-const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The first of the `Logs` when a sweep was under way already.
 const ALREADY_RUNNING: &str =
@@ -96,7 +93,6 @@ pub fn router(sweep: SweepFn) -> Router {
         .route(FUNCTION_ROUTE, post(invoke))
         .fallback(refuse)
         .method_not_allowed_fallback(refuse)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(gate)
 }
 
@@ -125,7 +121,7 @@ impl Drop for Pass {
 async fn invoke(
     State(gate): State<Arc<Gate>>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> InvocationResponse {
     let id = InvocationId::from_headers(&headers);
     let traceparent = invocation::traceparent(&headers);
@@ -136,9 +132,9 @@ async fn invoke(
         traceparent = traceparent.as_deref()
     );
     let answer = async {
-        let body = match body {
+        let body = match body::read(body).await {
             Ok(body) => body,
-            Err(rejection) => return refuse_body(&rejection),
+            Err(error) => return refuse_body(&error),
         };
         let invocation = match Invocation::parse(&body) {
             Ok(invocation) => invocation,
@@ -200,13 +196,14 @@ fn tell_failure(summary: &[String]) {
     tracing::error!("The sweep failed, so the invocation fails");
 }
 
-fn refuse_body(rejection: &BytesRejection) -> InvocationResponse {
-    let problem = rejection.body_text();
-    tracing::error!("Refused the invocation: its body could not be read ({problem})");
-    InvocationResponse::refused(rejection.status(), &problem)
+fn refuse_body(error: &BodyError) -> InvocationResponse {
+    tracing::error!("Refused the invocation: {error}");
+    InvocationResponse::refused(error.status(), &error.to_string())
 }
 
-async fn refuse(method: Method, uri: Uri) -> impl IntoResponse {
+async fn refuse(method: Method, uri: Uri, body: Body) -> impl IntoResponse {
+    // Whatever it is, the answer must not be overtaken by a reset.
+    let _ = body::read(body).await;
     let path = Shown::new(uri.path(), PATH_CHARS);
     let (status, why) = if matches!(uri.path(), "/" | FUNCTION_ROUTE) {
         (

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use simulator::host::PortReservation;
+
 const POLICY: &str = "TERMINATE_CLUSTERS_POLICY";
 const REQUIRED: [(&str, &str); 4] = [
     (
@@ -202,14 +204,16 @@ fn stderr(output: &Output) -> String {
 struct Served {
     child: Child,
     port: u16,
+    /// Keeps everyone else from the port until the child listens on it: whoever
+    /// else did would answer in the child's place, or hang up.
+    _reservation: PortReservation,
     _folder: tempfile::TempDir,
 }
 
 impl Served {
     fn start(variables: &[(&str, &str)]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let reservation = PortReservation::new().unwrap();
+        let port = reservation.port().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let text = port.to_string();
         let mut all = variables.to_vec();
@@ -218,6 +222,7 @@ impl Served {
         Self {
             child,
             port,
+            _reservation: reservation,
             _folder: folder,
         }
     }
