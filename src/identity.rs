@@ -1,11 +1,13 @@
-//! The service principal of one sweep: its tokens, and the secrets behind them.
+//! The service principals of one sweep: their tokens, and the secrets behind them.
 //!
-//! One token per audience, however many ask for it: concurrent askers share a
-//! fetch and its failure. Tokens and secrets live in types whose `Debug` shows
+//! One token per principal and audience, however many ask for it: concurrent
+//! askers share a fetch and its failure. No principal gets another's. Tokens and secrets live in types whose `Debug` shows
 //! nothing. This file knows Entra and where secrets come from in general
 //! ([`SecretSource`]); it must not know Key Vault, Databricks or workspaces.
 
 mod entra;
+mod identities;
+mod name;
 mod principal;
 mod secret;
 mod slot;
@@ -25,7 +27,10 @@ use crate::transport::sdk::Trace;
 use principal::Principal;
 use slot::{Issued, Slot};
 
-pub use principal::PrincipalSecrets;
+pub use identities::Identities;
+pub use name::PrincipalName;
+pub use principal::{Application, IdSource};
+pub(crate) use principal::{is_client_id, is_tenant_id};
 pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource};
 
 /// Whom a token is for.
@@ -113,7 +118,7 @@ pub struct TokenError {
     pub sentence: String,
 }
 
-/// The service principal of one sweep.
+/// One service principal in one sweep.
 #[derive(Debug, Clone)]
 pub struct Identity {
     shared: Arc<Shared>,
@@ -143,11 +148,11 @@ pub struct IdentityUsage {
 impl Identity {
     /// An identity whose secrets `source` holds; nothing is read yet.
     #[must_use]
-    pub fn new(network: Network, source: Arc<dyn SecretSource>, names: PrincipalSecrets) -> Self {
+    pub fn new(network: Network, source: Arc<dyn SecretSource>, application: Application) -> Self {
         Self {
             shared: Arc::new(Shared {
                 network,
-                principal: Principal::new(source, names),
+                principal: Principal::new(source, application),
                 token_requests: AtomicU64::new(0),
                 token_time_ms: AtomicU64::new(0),
             }),
@@ -216,9 +221,10 @@ impl Shared {
             let answered = trace.answered_by(cloud.login_host());
             self.token_requests.fetch_add(answered, Ordering::Relaxed);
         };
-        let names = self.principal.names();
+        let application = self.principal.application();
         let started = Instant::now();
-        let result = entra::request_token(&self.network, names, credentials, scope, count).await;
+        let result =
+            entra::request_token(&self.network, application, credentials, scope, count).await;
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.token_time_ms.fetch_add(elapsed, Ordering::Relaxed);
         result

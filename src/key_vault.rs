@@ -53,6 +53,18 @@ impl VaultLogin {
     }
 }
 
+impl VaultLogin {
+    /// The same login, asked for one token by however many vaults.
+    ///
+    /// # Errors
+    ///
+    /// A [`SecretError`] if it can't be used on this machine.
+    pub fn shared(&self, network: &Network) -> Result<Self, SecretError> {
+        let credential = credential(network, self).map_err(|why| explain::no_login(&why))?;
+        Ok(Self::Given(credential))
+    }
+}
+
 impl fmt::Debug for VaultLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

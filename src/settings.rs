@@ -20,6 +20,7 @@ pub(crate) mod nearest;
 mod overrides;
 mod policy_document;
 mod policy_file;
+mod principals;
 mod reference;
 mod table;
 mod tables;
@@ -34,9 +35,9 @@ use url::Url;
 
 use self::document::Document;
 use self::mistakes::Mistakes;
+use self::principals::PrincipalTable;
 use self::table::{Node, Reading, Source, TableReader};
-use crate::cloud::Cloud;
-use crate::identity::{PrincipalSecrets, SecretName};
+use crate::identity::PrincipalName;
 use crate::logging;
 use crate::policy::{Mode, PolicySet};
 
@@ -48,11 +49,12 @@ pub use self::limits::Limits;
 pub use self::local_file::local_values;
 pub use self::mistakes::{Mistake, SettingsError};
 pub use self::names::{
-    APP_ROOT, APP_SETTINGS, AppSetting, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, CLOUD,
+    APP_ROOT, APP_SETTINGS, AppSetting, CLIENT_ID, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, CLOUD,
     FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL, LOG, MODE,
-    PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID_SECRET,
+    PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID, TENANT_ID_SECRET,
 };
 pub use self::policy_file::PolicyFile;
+pub use self::principals::PrincipalSettings;
 pub use self::reference::{reference, reference_markdown};
 pub use self::tables::{TABLES, TableReference};
 pub use self::workspaces::WorkspaceSettings;
@@ -79,8 +81,8 @@ pub struct Settings {
     /// What a sweep may do at most.
     pub mode: Mode,
     pub cloud: CloudName,
-    pub key_vault_url: Url,
-    pub secrets: PrincipalSecrets,
+    /// The main one first, where there is one, then in the order of the document.
+    pub principals: Vec<PrincipalSettings>,
     pub policy: PolicySet,
     /// In the order of the document; may be empty.
     pub workspaces: Vec<WorkspaceSettings>,
@@ -98,8 +100,6 @@ pub struct Settings {
 /// The app settings, as far as each could be read.
 struct AppSettings {
     mode: Mode,
-    key_vault_url: Option<Url>,
-    secrets: Option<PrincipalSecrets>,
     managed_identity: Option<ManagedIdentity>,
 }
 
@@ -134,14 +134,17 @@ impl Settings {
         if let (Some(timeout), Some(parts)) = (function_timeout, &parts) {
             refuse_long_margin(timeout, &parts.limits, &mut mistakes);
         }
-        match (mistakes.into_error(), app.key_vault_url, app.secrets, parts) {
-            (None, Some(key_vault_url), Some(secrets), Some(parts)) => {
-                warnings.extend(parts.warnings());
+        let needs_main = parts.as_ref().is_none_or(Parts::need_main);
+        let (parts, tables) = parts.map(Parts::without_principals).unzip();
+        let tables = tables.unwrap_or_default();
+        let principals = principals::read(environment, tables, needs_main, &mut mistakes);
+        match (mistakes.into_error(), parts) {
+            (None, Some(parts)) => {
+                warnings.extend(parts.warnings(&principals));
                 Ok(Self {
                     mode: app.mode,
                     cloud: CloudName::Public,
-                    key_vault_url,
-                    secrets,
+                    principals,
                     policy: parts.policy,
                     workspaces: parts.workspaces,
                     limits: parts.limits,
@@ -206,44 +209,10 @@ fn read_app_settings(environment: &Environment, mistakes: &mut Mistakes) -> AppS
     if let Some(Err(problem)) = environment.get(LOG.name).map(logging::parse_filter) {
         mistakes.note_setting(LOG.name, problem);
     }
-    let key_vault_url = required(
-        environment,
-        &KEY_VAULT_URL,
-        |text| Cloud::public().key_vault_url(text),
-        mistakes,
-    );
-    let mut secret = |setting| required(environment, setting, SecretName::parse, mistakes);
-    let tenant_id = secret(&TENANT_ID_SECRET);
-    let client_id = secret(&CLIENT_ID_SECRET);
-    let client_secret = secret(&CLIENT_SECRET_SECRET);
-    let secrets = tenant_id.zip(client_id).zip(client_secret).map(
-        |((tenant_id, client_id), client_secret)| PrincipalSecrets {
-            tenant_id,
-            client_id,
-            client_secret,
-        },
-    );
     AppSettings {
         mode,
-        key_vault_url,
-        secrets,
         managed_identity: read_managed_identity(environment, mistakes),
     }
-}
-
-fn required<T>(
-    environment: &Environment,
-    setting: &AppSetting,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-    mistakes: &mut Mistakes,
-) -> Option<T> {
-    let parsed = match environment.get(setting.name) {
-        Some(text) => parse(text),
-        None => Err(format!("is not set: {}", setting.meaning)),
-    };
-    parsed
-        .map_err(|problem| mistakes.note_setting(setting.name, problem))
-        .ok()
 }
 
 fn read_managed_identity(
@@ -282,18 +251,46 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
+    principals: Vec<PrincipalTable>,
     policy: PolicySet,
     workspaces: Vec<WorkspaceSettings>,
     limits: Limits,
+    warnings: Vec<String>,
 }
 
 impl Parts {
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+    fn uses(&self, principal: &PrincipalName) -> bool {
+        self.workspaces.iter().any(|workspace| {
+            workspace.principal == *principal
+                || workspace.spark_principal.as_ref() == Some(principal)
+        })
+    }
+
+    /// Whether there has to be a main principal. Without any other an installation
+    /// that is only begun hears what it lacks.
+    fn need_main(&self) -> bool {
+        self.principals.is_empty() || self.uses(&PrincipalName::main())
+    }
+
+    fn without_principals(mut self) -> (Self, Vec<PrincipalTable>) {
+        let principals = std::mem::take(&mut self.principals);
+        (self, principals)
+    }
+
+    fn warnings(&self, principals: &[PrincipalSettings]) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
         if self.workspaces.is_empty() {
             warnings.push(
                 "the policy lists no [[workspaces]], so there is nothing to look at".to_owned(),
             );
+        } else {
+            let unused = principals.iter().filter(|one| !self.uses(&one.name));
+            warnings.extend(unused.map(|one| {
+                format!(
+                    "no workspace names the principal `{}`, so it is not used",
+                    one.name
+                )
+            }));
         }
         if !self.policy.base.spark_witness && !self.policy.base.nodes_witness {
             warnings.push(
@@ -314,10 +311,17 @@ fn read_document(
 ) -> Option<Parts> {
     let root = document::parse(source, mistakes)?;
     let document = Document::sort(root.get_ref(), source, mistakes);
+    let known = principals::known(&document);
+    let spark =
+        policy_document::read_spark_principal(&document, source, environment, &known, mistakes);
+    let mut workspaces = workspaces::read(&document, source, environment, mode, &known, mistakes);
+    let is_on = spark.is_some();
     Some(Parts {
-        workspaces: workspaces::read(&document, source, environment, mode, mistakes),
+        principals: principals::read_tables(&document, source, environment, mistakes),
+        warnings: workspaces::ask_drivers_as(&mut workspaces, spark.as_ref()),
+        workspaces,
         policy: PolicySet {
-            base: policy_document::read(&document, source, environment, mistakes),
+            base: policy_document::read(&document, source, environment, is_on, mistakes),
             overrides: overrides::read(&document, source, environment, mistakes),
         },
         limits: read_limits(document.limits, source, environment, mistakes),

@@ -5,13 +5,14 @@
 //! goes to the [`ReportSink`] as it ends and is dropped. This file wires the
 //! clients of a workspace together and judges nothing itself.
 
+mod tokens;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::Semaphore;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::action::ActionLimits;
 use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
-use crate::identity::{Audience, Identity, Token, TokenError, TokenErrorKind, TokenSource};
+use crate::identity::{Audience, Identities, PrincipalName};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
 use crate::policy::{Mode, PolicySet};
@@ -30,6 +31,8 @@ use crate::service::{Lane, Service};
 use crate::spark::{SPARK_UI_PORT, SparkDriver, org_id};
 use crate::transport::Network;
 use crate::workspace::{self, Clients, SweepRules, Workspace};
+
+pub(crate) use tokens::Tokens;
 
 /// How long after the deadline a workspace may take to tell its report. All its
 /// waits end with the deadline, so this bounds only what nobody thought of.
@@ -89,7 +92,7 @@ pub struct SweepLimits {
 #[derive(Debug)]
 pub struct Sweep {
     pub network: Network,
-    pub identity: Identity,
+    pub identities: Identities,
     pub mode: Mode,
     pub policy: Arc<PolicySet>,
     pub workspaces: Vec<Workspace>,
@@ -100,38 +103,25 @@ impl Sweep {
     /// Sweeps, tells the sink, and gives the totals.
     pub async fn run(self, request: &SweepRequest, sink: &mut dyn ReportSink) -> Closing {
         let began = Instant::now();
-        let tokens = Arc::new(Recording::over(self.identity.clone()));
+        let tokens = self.tokens();
         let mode = request.mode.min(self.mode);
         let workspaces = self.in_scope(mode, request);
         sink.begin(workspaces.len());
         let mut totals = Totals::default();
-        let mut failures = Vec::new();
         let mut tell = |report: WorkspaceReport| {
             totals.add(&report);
             sink.workspace(&report);
         };
-        match first_token(&workspaces, &tokens, request.deadline).await {
-            Ok(()) => {
-                self.visit_all(&workspaces, &tokens, request.deadline, &mut tell)
-                    .await
-            }
-            Err(failure) => {
-                failures.extend(failure);
-                let why = "not asked, because there is no token for Databricks";
-                for workspace in &workspaces {
-                    tell(unseen(workspace, Some(why.to_owned()), Vec::new()));
-                }
-            }
-        }
-        failures.extend(tokens.failures());
-        let usage = self.identity.usage();
+        self.visit_all(&workspaces, &tokens, request.deadline, &mut tell)
+            .await;
+        let usage = self.identities.usage();
         let stages = &mut totals.stages;
         stages.record(Stage::Secrets, usage.secret_reads, usage.secret_time);
         stages.record(Stage::Tokens, usage.token_requests, usage.token_time);
         let closing = Closing {
             mode,
             totals,
-            failures,
+            failures: tokens.failures(),
             token_requests: usage.token_requests,
             secret_reads: usage.secret_reads,
             elapsed: began.elapsed(),
@@ -140,24 +130,17 @@ impl Sweep {
         closing
     }
 
-    /// The tokens of one sweep, the one for Databricks at hand.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be had, without which nothing need be asked.
-    pub(crate) async fn tokens(&self, deadline: Instant) -> Result<Arc<Recording>, Vec<Failure>> {
-        let tokens = Arc::new(Recording::over(self.identity.clone()));
-        match first_token(&self.workspaces, &tokens, deadline).await {
-            Ok(()) => Ok(tokens),
-            Err(failure) => Err(failure.into_iter().chain(tokens.failures()).collect()),
-        }
+    /// The tokens of one sweep; none is asked for yet.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::over(&self.identities, &self.workspaces)
     }
 
-    /// Sweeps the workspaces, several at a time.
+    /// Sweeps the workspaces, several at a time. Those of a principal wait for its
+    /// first token, and for no other's.
     async fn visit_all(
         &self,
         workspaces: &[Workspace],
-        tokens: &Arc<Recording>,
+        tokens: &Tokens,
         deadline: Instant,
         tell: &mut (dyn FnMut(WorkspaceReport) + Send),
     ) {
@@ -165,21 +148,39 @@ impl Sweep {
         let throttles = Throttles::default();
         let parallel = self.limits.parallel_workspaces;
         let places = Arc::new(Semaphore::new(parallel.clamp(1, Semaphore::MAX_PERMITS)));
-        let owned: Vec<Workspace> = workspaces.to_vec();
+        let groups = by_principal(workspaces)
+            .into_iter()
+            .map(|(name, group)| async move {
+                let has_token = tokens.has_first(&name, deadline).await;
+                stream::iter(group.into_iter().map(move |one| (one, has_token)))
+            });
+        let ready = stream::iter(groups)
+            .buffer_unordered(workspaces.len().max(1))
+            .flatten();
         // A visit begins when there is a place for it; one that only waits for answers
         // leaves its own, so more than these can be under way.
-        let begun = stream::iter(owned.into_iter().enumerate()).then(|(number, workspace)| {
+        let begun = ready.then(|((number, workspace), has_token)| {
             let places = Arc::clone(&places);
-            // It fails only on a closed semaphore, and nothing closes it.
-            async move { (number, workspace, places.acquire_owned().await.ok()) }
+            async move {
+                let place = match has_token {
+                    // It fails only on a closed semaphore, and nothing closes it.
+                    true => places.acquire_owned().await.ok(),
+                    false => None,
+                };
+                (number, workspace, has_token, place)
+            }
         });
-        let visits = begun.map(|(number, workspace, place)| {
+        let visits = begun.map(|(number, workspace, has_token, place)| {
             let clients = self.clients(&workspace, tokens, &throttles, deadline);
             if let Some(place) = place {
                 clients.lane.take_place(place);
             }
             let rules = rules.clone();
             async move {
+                if !has_token {
+                    let why = tokens.why_not_asked(&workspace.principal);
+                    return (number, Ok(unseen(&workspace, Some(why), Vec::new())));
+                }
                 let visit = workspace::sweep(&workspace, &clients, &rules);
                 (number, AssertUnwindSafe(visit).catch_unwind().await)
             }
@@ -222,24 +223,33 @@ impl Sweep {
     pub(crate) fn clients(
         &self,
         workspace: &Workspace,
-        tokens: &Arc<Recording>,
+        tokens: &Tokens,
         throttles: &Throttles,
         deadline: Instant,
     ) -> Clients {
         let lane = Arc::new(Lane::new(&self.network.limits, deadline));
-        let service = |audience: Audience, base: &url::Url| {
-            let tokens: Arc<dyn TokenSource> = Arc::clone(tokens) as Arc<dyn TokenSource>;
+        let service = |audience: Audience, base: &url::Url, principal: &PrincipalName| {
+            let tokens = tokens.of(principal);
             let network = self.network.clone();
             Service::new(network, tokens, audience, base.clone(), Arc::clone(&lane)).share()
         };
-        let databricks = service(Audience::Databricks, &workspace.url);
-        let spark = org_id(&workspace.url)
-            .filter(|_| self.policy.base.spark_witness)
-            .map(|org| SparkDriver::new(Arc::clone(&databricks), org, SPARK_UI_PORT));
+        let principal = &workspace.principal;
+        let databricks = service(Audience::Databricks, &workspace.url, principal);
+        let spark = workspace.spark_principal.as_ref();
+        let spark = spark.filter(|_| self.policy.base.spark_witness);
+        let spark = spark.zip(org_id(&workspace.url)).map(|(asks, org)| {
+            let service = if asks == principal {
+                Arc::clone(&databricks)
+            } else {
+                service(Audience::Databricks, &workspace.url, asks)
+            };
+            SparkDriver::new(service, org, SPARK_UI_PORT)
+        });
         let arm = self.network.cloud.resource_manager();
         let monitor = arm
             .filter(|_| self.policy.base.nodes_witness)
-            .map(|arm| AzureMonitor::new(service(Audience::Arm, &arm), throttles.clone()));
+            .map(|arm| service(Audience::Arm, &arm, principal))
+            .map(|arm| AzureMonitor::new(arm, throttles.clone()));
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
             spark,
@@ -271,27 +281,18 @@ async fn tell_each(
     }
 }
 
-/// Whether there is a token for Databricks, without which nothing need be asked. No
-/// workspace needs none.
-async fn first_token(
-    workspaces: &[Workspace],
-    tokens: &Recording,
-    deadline: Instant,
-) -> Result<(), Option<Failure>> {
-    if workspaces.is_empty() {
-        return Ok(());
+/// The workspaces of each principal with their places, both in the order given.
+fn by_principal(workspaces: &[Workspace]) -> Vec<(PrincipalName, Vec<(usize, Workspace)>)> {
+    let mut groups: Vec<(PrincipalName, Vec<(usize, Workspace)>)> = Vec::new();
+    for (number, workspace) in workspaces.iter().enumerate() {
+        let one = (number, workspace.clone());
+        let mut known = groups.iter_mut();
+        match known.find(|(name, _)| *name == workspace.principal) {
+            Some((_, group)) => group.push(one),
+            None => groups.push((workspace.principal.clone(), vec![one])),
+        }
     }
-    match timeout_at(deadline, tokens.token(Audience::Databricks)).await {
-        Ok(Ok(_)) => Ok(()),
-        // The recording has the failure.
-        Ok(Err(_)) => Err(None),
-        Err(_) => Err(Some(Failure {
-            kind: FailureKind::Deadline,
-            workspace: None,
-            cluster: None,
-            sentence: "the sweep's time was up before there was a token for Databricks".to_owned(),
-        })),
-    }
+    groups
 }
 
 /// The report of a workspace that did not come to its own.
@@ -328,53 +329,6 @@ fn scatter(seed: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-/// Remembers which tokens could not be had, so that the sweep fails for each once,
-/// however many clusters lacked it.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    inner: Identity,
-    refused: Mutex<BTreeMap<Audience, TokenError>>,
-}
-
-impl Recording {
-    fn over(inner: Identity) -> Self {
-        Self {
-            inner,
-            refused: Mutex::default(),
-        }
-    }
-
-    fn failures(&self) -> Vec<Failure> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure = |(audience, error): (&Audience, &TokenError)| Failure {
-            kind: match error.kind {
-                TokenErrorKind::Secret => FailureKind::Settings,
-                TokenErrorKind::Refused | TokenErrorKind::Unavailable => FailureKind::Token,
-            },
-            workspace: None,
-            cluster: None,
-            sentence: format!("no token for {}: {error}", audience.name()),
-        };
-        refused.iter().map(failure).collect()
-    }
-}
-
-#[async_trait]
-impl TokenSource for Recording {
-    async fn token(&self, audience: Audience) -> Result<Token, TokenError> {
-        let token = self.inner.token(audience).await;
-        if let Err(error) = &token {
-            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            refused.insert(audience, error.clone());
-        }
-        token
-    }
-
-    fn drop_token(&self, audience: Audience, token: &Token) {
-        self.inner.drop_token(audience, token);
-    }
 }
 
 #[cfg(test)]

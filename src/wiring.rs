@@ -1,20 +1,23 @@
-//! Turns settings into the parts of one sweep: transport, vault, identity,
+//! Turns settings into the parts of one sweep: transport, vaults, identities,
 //! policy, workspaces.
 //!
 //! The only place where settings and the stages meet. It sends nothing; what it
 //! makes is built anew for every sweep, so that no secret or token outlives one.
 //! The transport alone is kept, because its connections are worth keeping.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use thiserror::Error;
+use url::Url;
 
 use crate::action::ActionLimits;
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
-use crate::identity::{Identity, SecretError};
+use crate::identity::{Identities, Identity, SecretError, SecretSource};
 use crate::key_vault::{KeyVault, VaultLogin};
-use crate::settings::{Limits, Settings, WorkspaceSettings};
+use crate::settings::{Limits, PrincipalSettings, Settings, WorkspaceSettings};
 use crate::sweep::{Sweep, SweepLimits};
 use crate::transport::{
     Gate, HttpsTransport, ManagedIdentityEndpoint, Network, NetworkLimits, Transport,
@@ -72,16 +75,41 @@ pub fn sweep_over(
 ) -> Result<Sweep, WiringError> {
     let limits = network_limits(&settings.limits);
     let network = Network::new(Cloud::public(), transport, clock, limits);
-    let vault = KeyVault::new(network.clone(), &settings.key_vault_url, login)?;
-    let identity = Identity::new(network.clone(), Arc::new(vault), settings.secrets.clone());
     Ok(Sweep {
+        identities: identities(&settings.principals, &network, login)?,
         network,
-        identity,
         mode: settings.mode,
         policy: Arc::new(settings.policy.clone()),
         workspaces: settings.workspaces.iter().map(workspace).collect(),
         limits: sweep_limits(&settings.limits),
     })
+}
+
+/// The principals, over one client for each vault and one login for all of them.
+fn identities(
+    principals: &[PrincipalSettings],
+    network: &Network,
+    login: &VaultLogin,
+) -> Result<Identities, SecretError> {
+    let login = login.shared(network)?;
+    let mut vaults: BTreeMap<Url, Arc<dyn SecretSource>> = BTreeMap::new();
+    let mut identities = Vec::new();
+    for principal in principals {
+        let PrincipalSettings {
+            name,
+            key_vault_url,
+            application,
+        } = principal.clone();
+        let vault = match vaults.entry(key_vault_url) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(place) => {
+                let vault = KeyVault::new(network.clone(), place.key(), &login)?;
+                Arc::clone(place.insert(Arc::new(vault)))
+            }
+        };
+        identities.push((name, Identity::new(network.clone(), vault, application)));
+    }
+    Ok(identities.into_iter().collect())
 }
 
 fn workspace(settings: &WorkspaceSettings) -> Workspace {
@@ -91,6 +119,8 @@ fn workspace(settings: &WorkspaceSettings) -> Workspace {
         resource_id,
         mode,
         sees_all_runs,
+        principal,
+        spark_principal,
     } = settings.clone();
     Workspace {
         name,
@@ -98,6 +128,8 @@ fn workspace(settings: &WorkspaceSettings) -> Workspace {
         resource_id,
         mode,
         sees_all_runs,
+        principal,
+        spark_principal,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
 use crate::human::Count;
+use crate::identity::PrincipalName;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
 use crate::policy::{Mode, PolicySet, WorkspacePolicy};
@@ -45,6 +46,10 @@ pub struct Workspace {
     pub mode: Mode,
     /// The operator's word that the principal sees the runs of all.
     pub sees_all_runs: bool,
+    /// As whom it is asked and swept.
+    pub principal: PrincipalName,
+    /// As whom its drivers are asked; without a name none is.
+    pub spark_principal: Option<PrincipalName>,
 }
 
 /// The clients for one workspace.

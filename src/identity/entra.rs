@@ -12,7 +12,7 @@ use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::principal::{Credentials, PrincipalSecrets};
+use super::principal::{Application, Credentials};
 use super::slot::Issued;
 use super::{Token, TokenError, TokenErrorKind};
 use crate::clock::{Clock, SystemClock};
@@ -26,7 +26,7 @@ const SHOWN: usize = 240;
 /// Asks for one token. `traced` sees the exchanges of every attempt.
 pub(super) async fn request_token(
     network: &Network,
-    names: &PrincipalSecrets,
+    application: &Application,
     credentials: &Credentials,
     scope: &str,
     traced: impl Fn(&Trace),
@@ -34,7 +34,7 @@ pub(super) async fn request_token(
     let attempt = |trace: Trace| async move { attempt(network, credentials, scope, &trace).await };
     match sdk::attempt_until_final(network, attempt, traced).await {
         Ok(token) => issued(&token),
-        Err(failure) => Err(explain(network, names, credentials, &failure)),
+        Err(failure) => Err(explain(network, application, credentials, &failure)),
     }
 }
 
@@ -89,7 +89,7 @@ struct ErrorBody {
 
 fn explain(
     network: &Network,
-    names: &PrincipalSecrets,
+    application: &Application,
     credentials: &Credentials,
     failure: &SdkFailure,
 ) -> TokenError {
@@ -128,17 +128,17 @@ fn explain(
     TokenError {
         kind: TokenErrorKind::Refused,
         aadsts,
-        sentence: refusal(names, aadsts, status, &words),
+        sentence: refusal(application, aadsts, status, &words),
     }
 }
 
 /// What happened and what to do about it, by Entra's error numbers.
-fn refusal(names: &PrincipalSecrets, aadsts: Option<u32>, status: u16, words: &str) -> String {
-    let PrincipalSecrets {
+fn refusal(application: &Application, aadsts: Option<u32>, status: u16, words: &str) -> String {
+    let Application {
         tenant_id,
         client_id,
         client_secret,
-    } = names;
+    } = application;
     let Some(aadsts) = aadsts else {
         return format!("Entra refused the service principal (HTTP {status}){words}");
     };
@@ -150,14 +150,14 @@ fn refusal(names: &PrincipalSecrets, aadsts: Option<u32>, status: u16, words: &s
             "the client secret has expired; create a new one and store it in secret `{client_secret}`"
         ),
         700_016 => format!(
-            "the tenant has no such application; check the ids in secrets `{client_id}` and `{tenant_id}`"
+            "the tenant has no such application; check the client id in {client_id} and the tenant id in {tenant_id}"
         ),
         90_002 | 900_023 | 900_021 => {
-            format!("there is no such tenant; check the id in secret `{tenant_id}`")
+            format!("there is no such tenant; check the id in {tenant_id}")
         }
         7_000_112 => "the application is disabled; enable its service principal in Entra".into(),
         500_011 => format!(
-            "the tenant does not know the service that the token is for; check the tenant id in secret `{tenant_id}`"
+            "the tenant does not know the service that the token is for; check the tenant id in {tenant_id}"
         ),
         53_003 => {
             "a Conditional Access policy blocks the service principal; exempt it or allow this network"

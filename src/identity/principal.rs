@@ -1,8 +1,8 @@
 //! The service principal's tenant id, client id and client secret.
 //!
-//! They are read once per sweep, and once more after Entra has refused them:
-//! that is how a rotation in the middle of a sweep is noticed. Nothing is
-//! written back, and no value reaches an error text, not even a malformed id,
+//! What the vault holds of them is read once per sweep, and once more after Entra
+//! has refused it: that is how a rotation in the middle of a sweep is noticed.
+//! Nothing is written back, and no value reaches an error text, not even a malformed id,
 //! because a secret may have been put into the wrong place.
 
 use std::fmt;
@@ -17,11 +17,30 @@ use tokio::time::Instant;
 use super::slot::FAILURE_LASTS;
 use super::{SecretErrorKind, SecretName, SecretSource, TokenError, TokenErrorKind};
 
-/// The names of the secrets that make up a service principal.
+/// Where an id is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrincipalSecrets {
-    pub tenant_id: SecretName,
-    pub client_id: SecretName,
+pub enum IdSource {
+    /// In the settings themselves; they have checked it.
+    Settings(String),
+    /// In a secret of the vault.
+    Secret(SecretName),
+}
+
+/// Where the id can be corrected, for an error's sentence.
+impl fmt::Display for IdSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(id) => write!(f, "the settings (`{id}`)"),
+            Self::Secret(name) => write!(f, "secret `{name}`"),
+        }
+    }
+}
+
+/// The application that a service principal stands for, and where its parts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    pub tenant_id: IdSource,
+    pub client_id: IdSource,
     pub client_secret: SecretName,
 }
 
@@ -55,7 +74,7 @@ impl Credentials {
 #[derive(Debug)]
 pub(super) struct Principal {
     source: Arc<dyn SecretSource>,
-    names: PrincipalSecrets,
+    application: Application,
     state: Mutex<State>,
     reads: AtomicU64,
     time_ms: AtomicU64,
@@ -69,18 +88,18 @@ struct State {
 }
 
 impl Principal {
-    pub(super) fn new(source: Arc<dyn SecretSource>, names: PrincipalSecrets) -> Self {
+    pub(super) fn new(source: Arc<dyn SecretSource>, application: Application) -> Self {
         Self {
             source,
-            names,
+            application,
             state: Mutex::default(),
             reads: AtomicU64::new(0),
             time_ms: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn names(&self) -> &PrincipalSecrets {
-        &self.names
+    pub(super) fn application(&self) -> &Application {
+        &self.application
     }
 
     /// Reads that were answered, and the time that reading took.
@@ -144,32 +163,44 @@ impl Principal {
 
     /// One after the other: where the first fails, the rest would fail alike.
     async fn read_all(&self) -> Result<Credentials, TokenError> {
-        let tenant_id = self.read(&self.names.tenant_id).await?;
-        let client_id = self.read(&self.names.client_id).await?;
-        let client_secret = self.read(&self.names.client_secret).await?;
-        let tenant_id = tenant_id.expose_secret().trim();
-        if !is_guid(tenant_id) && !is_domain(tenant_id) {
-            return Err(misplaced(
-                &self.names.tenant_id,
-                "a tenant id (a GUID, or the tenant's domain)",
-            ));
-        }
-        let client_id = client_id.expose_secret().trim();
-        if !is_guid(client_id) {
-            return Err(misplaced(
-                &self.names.client_id,
-                "a client id (the application's GUID)",
-            ));
-        }
-        let client_secret = client_secret.expose_secret().trim();
-        if client_secret.is_empty() {
-            return Err(misplaced(&self.names.client_secret, "a client secret"));
+        let Application {
+            tenant_id,
+            client_id,
+            client_secret,
+        } = &self.application;
+        let tenant = "a tenant id (a GUID, or the tenant's domain)";
+        let tenant_id = self.read_id(tenant_id, is_tenant_id, tenant).await?;
+        let client = "a client id (the application's GUID)";
+        let client_id = self.read_id(client_id, is_client_id, client).await?;
+        let secret = self.read(client_secret).await?;
+        let secret = secret.expose_secret().trim();
+        if secret.is_empty() {
+            return Err(misplaced(client_secret, "a client secret"));
         }
         Ok(Credentials {
-            tenant_id: tenant_id.to_owned(),
-            client_id: client_id.to_owned(),
-            client_secret: SecretString::from(client_secret),
+            tenant_id,
+            client_id,
+            client_secret: SecretString::from(secret),
         })
+    }
+
+    async fn read_id(
+        &self,
+        source: &IdSource,
+        is_right: fn(&str) -> bool,
+        wanted: &str,
+    ) -> Result<String, TokenError> {
+        let name = match source {
+            IdSource::Settings(id) => return Ok(id.clone()),
+            IdSource::Secret(name) => name,
+        };
+        let value = self.read(name).await?;
+        let id = value.expose_secret().trim();
+        if is_right(id) {
+            Ok(id.to_owned())
+        } else {
+            Err(misplaced(name, wanted))
+        }
     }
 
     async fn read(&self, name: &SecretName) -> Result<SecretString, TokenError> {
@@ -205,6 +236,16 @@ fn misplaced(name: &SecretName, wanted: &str) -> TokenError {
             "secret `{name}` does not hold {wanted}; store it there or name another secret"
         ),
     }
+}
+
+/// A GUID, or a domain of the tenant.
+pub(crate) fn is_tenant_id(text: &str) -> bool {
+    is_guid(text) || is_domain(text)
+}
+
+/// The application's GUID.
+pub(crate) fn is_client_id(text: &str) -> bool {
+    is_guid(text)
 }
 
 fn is_guid(text: &str) -> bool {

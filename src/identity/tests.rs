@@ -75,13 +75,13 @@ impl World {
         vault.put("client", CLIENT);
         vault.put("secret", OLD_SECRET);
         let name = |text| SecretName::parse(text).expect("a name");
-        let names = PrincipalSecrets {
-            tenant_id: name("tenant"),
-            client_id: name("client"),
+        let application = Application {
+            tenant_id: IdSource::Secret(name("tenant")),
+            client_id: IdSource::Secret(name("client")),
             client_secret: name("secret"),
         };
         Self {
-            identity: Identity::new(network, vault.clone(), names),
+            identity: Identity::new(network, vault.clone(), application),
             vault,
             transport,
         }
@@ -394,7 +394,10 @@ async fn every_refusal_says_what_to_do() {
     for (number, part) in [
         (7_000_215, "store its value, not its id, in secret `secret`"),
         (7_000_222, "expired; create a new one"),
-        (700_016, "check the ids in secrets `client` and `tenant`"),
+        (
+            700_016,
+            "check the client id in secret `client` and the tenant id in secret `tenant`",
+        ),
         (90_002, "no such tenant; check the id in secret `tenant`"),
         (7_000_112, "disabled"),
         (500_011, "does not know the service"),

@@ -27,6 +27,7 @@ pub(super) struct Document<'d> {
     pub(super) witness_spark: Option<Node<'d>>,
     pub(super) witness_nodes: Option<Node<'d>>,
     pub(super) limits: Option<Node<'d>>,
+    pub(super) principals: Vec<Node<'d>>,
     pub(super) workspaces: Vec<Node<'d>>,
     pub(super) exempt: Vec<Node<'d>>,
     pub(super) overrides: Vec<Node<'d>>,
@@ -107,6 +108,7 @@ impl<'d> Document<'d> {
             match name.get_ref().as_ref() {
                 "policy" => document.policy = sorter.table("policy", value),
                 "limits" => document.limits = sorter.table("limits", value),
+                "principal" => document.principals = sorter.tables("principal", value),
                 "workspaces" => document.workspaces = sorter.tables("workspaces", value),
                 "exempt" => document.exempt = sorter.tables("exempt", value),
                 "override" => document.overrides = sorter.tables("override", value),
@@ -120,6 +122,7 @@ impl<'d> Document<'d> {
                     &[
                         "policy",
                         "witness",
+                        "principal",
                         "workspaces",
                         "exempt",
                         "override",

@@ -39,22 +39,32 @@ pub const CLOUD: AppSetting = setting(
 pub const KEY_VAULT_URL: AppSetting = setting(
     "TERMINATE_CLUSTERS_KEY_VAULT_URL",
     "",
-    "the vault that holds the service principal, `https://<name>.vault.azure.net`; required",
+    "the vault that holds the service principal, `https://<name>.vault.azure.net`",
+);
+pub const TENANT_ID: AppSetting = setting(
+    "TERMINATE_CLUSTERS_TENANT_ID",
+    "",
+    "the tenant id of the service principal that is called `main`",
 );
 pub const TENANT_ID_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_TENANT_ID_SECRET",
     "",
-    "name of the secret with the tenant id, `name` or `name/version`; required",
+    "or the name of the secret with the tenant id, `name` or `name/version`",
+);
+pub const CLIENT_ID: AppSetting = setting(
+    "TERMINATE_CLUSTERS_CLIENT_ID",
+    "",
+    "its client id, the application's GUID",
 );
 pub const CLIENT_ID_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_CLIENT_ID_SECRET",
     "",
-    "name of the secret with the client id, `name` or `name/version`; required",
+    "or the name of the secret with the client id, `name` or `name/version`",
 );
 pub const CLIENT_SECRET_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET",
     "",
-    "name of the secret with the client secret, `name` or `name/version`; required",
+    "name of the secret with the client secret, `name` or `name/version`",
 );
 pub const POLICY: AppSetting = setting(
     "TERMINATE_CLUSTERS_POLICY",
@@ -77,7 +87,9 @@ pub const APP_SETTINGS: &[AppSetting] = &[
     MODE,
     CLOUD,
     KEY_VAULT_URL,
+    TENANT_ID,
     TENANT_ID_SECRET,
+    CLIENT_ID,
     CLIENT_ID_SECRET,
     CLIENT_SECRET_SECRET,
     POLICY,

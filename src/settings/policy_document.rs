@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use super::key::{Key, Kind};
 use super::mistakes::Mistakes;
+use super::principals::KnownPrincipals;
 use super::table::{Node, Reading, Source, TableReader, parse_glob};
 use super::tables;
 use super::values;
 use super::{document::Document, environment::Environment};
 use crate::escape::Shown;
+use crate::identity::PrincipalName;
 use crate::policy::{ExemptSelector, Exemption, Policy};
 
 /// Azure Monitor's metrics of a VM arrive minutes late and are judged in
@@ -102,7 +104,7 @@ pub(super) const POLICY_KEYS: &[Key] = &[
 
 const PRINCIPAL: Key = text(
     "principal",
-    "the principal that asks the driver proxy, `main` in this version; required in the table, without which the witness is off",
+    "the principal that asks the driver proxy: `main`, or the name of a [[principal]]; required in the table, without which the witness is off",
 );
 pub(super) const WITNESS_SPARK_KEYS: &[Key] = &[PRINCIPAL];
 
@@ -130,6 +132,7 @@ pub(super) fn read(
     document: &Document<'_>,
     source: &Source,
     environment: &Environment,
+    spark_witness: bool,
     mistakes: &mut Mistakes,
 ) -> Policy {
     let mut reading = Reading {
@@ -142,7 +145,6 @@ pub(super) fn read(
         .iter()
         .filter_map(|node| read_exemption(&mut reading, *node))
         .collect();
-    let spark_witness = read_spark_witness(&mut reading, document.witness_spark);
     let nodes_witness =
         TableReader::new(&mut reading, tables::WITNESS_NODES, document.witness_nodes)
             .flag(&ENABLED);
@@ -185,20 +187,25 @@ pub(super) fn refuse_backward_thresholds(
     }
 }
 
-fn read_spark_witness(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> bool {
-    if node.is_none() {
-        return false;
-    }
-    let mut table = TableReader::new(reading, tables::WITNESS_SPARK, node);
-    let principal = table.required_text(&PRINCIPAL);
-    if let Some(other) = principal.filter(|principal| principal != "main") {
-        let other = Shown::new(&other, values::SHOWN_CHARS);
-        table.note_key(
-            &PRINCIPAL,
-            format!("is \"{other}\", but this version knows only \"main\""),
-        );
-    }
-    true
+/// The principal that `[witness.spark]` names; `None` without the table. A mistake
+/// in it is noted, and stands for the main one.
+pub(super) fn read_spark_principal(
+    document: &Document<'_>,
+    source: &Source,
+    environment: &Environment,
+    principals: &KnownPrincipals,
+    mistakes: &mut Mistakes,
+) -> Option<PrincipalName> {
+    let node = document.witness_spark?;
+    let mut reading = Reading {
+        source,
+        environment,
+        mistakes,
+    };
+    let mut table = TableReader::new(&mut reading, tables::WITNESS_SPARK, Some(node));
+    let name = table.required_text(&PRINCIPAL);
+    let found = name.and_then(|name| table.parsed(&PRINCIPAL, &name, |name| principals.find(name)));
+    Some(found.unwrap_or_default())
 }
 
 fn read_exemption(reading: &mut Reading<'_>, node: Node<'_>) -> Option<Exemption> {

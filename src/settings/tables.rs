@@ -2,7 +2,7 @@
 //! override their scalars.
 
 use super::key::Key;
-use super::{limits, overrides, policy_document, workspaces};
+use super::{limits, overrides, policy_document, principals, workspaces};
 
 /// A table as the documentation names it, with its keys.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,7 @@ pub(super) const WITNESS_SPARK: TableReference =
     table("[witness.spark]", policy_document::WITNESS_SPARK_KEYS);
 pub(super) const WITNESS_NODES: TableReference =
     table("[witness.nodes]", policy_document::WITNESS_NODES_KEYS);
+pub(super) const PRINCIPAL: TableReference = table("[[principal]]", principals::KEYS);
 pub(super) const WORKSPACES: TableReference = table("[[workspaces]]", workspaces::KEYS);
 pub(super) const EXEMPT: TableReference = table("[[exempt]]", policy_document::EXEMPT_KEYS);
 pub(super) const OVERRIDE: TableReference = table("[[override]]", overrides::KEYS);
@@ -47,6 +48,7 @@ pub const TABLES: &[TableReference] = &[
     POLICY,
     WITNESS_SPARK,
     WITNESS_NODES,
+    PRINCIPAL,
     WORKSPACES,
     EXEMPT,
     OVERRIDE,

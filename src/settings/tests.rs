@@ -1,3 +1,5 @@
+mod principals;
+
 use std::collections::BTreeSet;
 use std::io;
 
@@ -34,7 +36,10 @@ fn an_empty_policy_has_every_default_and_terminates_nothing() {
     assert_eq!(settings.policy, PolicySet::plain(policy));
     assert_eq!(settings.limits, default_limits());
     assert!(settings.managed_identity.is_none());
-    assert_eq!(settings.secrets.client_id.name(), "id");
+    let [main] = settings.principals.as_slice() else {
+        panic!("{:?}", settings.principals);
+    };
+    assert_eq!(main.name, PrincipalName::main());
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "`TERMINATE_CLUSTERS_MOED` is not a setting; did you mean `TERMINATE_CLUSTERS_MODE`?",
         "`TERMINATE_CLUSTERS_MODE` is \"kill\"; write `report` or `terminate`",
         "`TERMINATE_CLUSTERS_CLOUD` is \"china\"; this version knows only `public`",
-        "`TERMINATE_CLUSTERS_KEY_VAULT_URL` is not set: the vault that holds the service principal, `https://<name>.vault.azure.net`; required",
+        "`TERMINATE_CLUSTERS_KEY_VAULT_URL` is not set: the vault that holds the service principal, `https://<name>.vault.azure.net`",
         "terminate-clusters.toml, line 2: `idle_afer` is not a key of [policy]; did you mean `idle_after`?",
         "terminate-clusters.toml, line 3: `idle_after` is \"5m\", but must be at least \"10m\"",
         "terminate-clusters.toml, line 4: `cap_per_sweep` is 0, but must be 1 to 10000",
@@ -206,7 +211,7 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ),
     (
         "[witness.spark]\nprincipal = \"other\"",
-        "knows only \"main\"",
+        "is \"other\", which is no principal; known are `main`",
     ),
     ("[[policy]]", "write [policy] with single brackets"),
     ("policy = 1", "write a table, [policy]"),

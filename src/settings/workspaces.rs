@@ -9,14 +9,16 @@ use super::document::Document;
 use super::environment::Environment;
 use super::key::{Key, Kind};
 use super::mistakes::Mistakes;
+use super::principals::KnownPrincipals;
 use super::table::{Reading, Source, TableReader};
 use super::tables;
 use super::values::{self, SHOWN_CHARS};
 use crate::cloud::Cloud;
 use crate::escape::Shown;
+use crate::identity::PrincipalName;
 use crate::policy::Mode;
 
-const NAME_CHARS: usize = 64;
+pub(super) const NAME_CHARS: usize = 64;
 
 /// One workspace to sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub struct WorkspaceSettings {
     pub mode: Mode,
     /// Whether the operator vouches that the principal sees every job run.
     pub sees_all_runs: bool,
+    /// As whom it is swept.
+    pub principal: PrincipalName,
+    /// As whom its drivers are asked; `None` where the Spark witness is off.
+    pub spark_principal: Option<PrincipalName>,
 }
 
 const fn text(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
@@ -69,7 +75,27 @@ const SEES_ALL_RUNS: Key = Key::new(
     "vouches that the principal sees every job run although it is no workspace admin",
 );
 
-pub(super) const KEYS: &[Key] = &[NAME, URL, RESOURCE_ID, ACCESS, MODE, SEES_ALL_RUNS];
+const PRINCIPAL: Key = text(
+    "principal",
+    "main",
+    "the principal that sweeps it: `main`, or the name of a [[principal]]",
+);
+const SPARK_PRINCIPAL: Key = text(
+    "spark_principal",
+    "",
+    "the principal that asks its drivers; absent, that of [witness.spark]",
+);
+
+pub(super) const KEYS: &[Key] = &[
+    NAME,
+    URL,
+    RESOURCE_ID,
+    ACCESS,
+    MODE,
+    SEES_ALL_RUNS,
+    PRINCIPAL,
+    SPARK_PRINCIPAL,
+];
 
 /// Reads every workspace; one with a mistake is left out and noted.
 pub(super) fn read(
@@ -77,6 +103,7 @@ pub(super) fn read(
     source: &Source,
     environment: &Environment,
     global_mode: Mode,
+    principals: &KnownPrincipals,
     mistakes: &mut Mistakes,
 ) -> Vec<WorkspaceSettings> {
     let mut reading = Reading {
@@ -87,7 +114,7 @@ pub(super) fn read(
     let mut found: Vec<WorkspaceSettings> = Vec::new();
     for node in &document.workspaces {
         let mut table = TableReader::new(&mut reading, tables::WORKSPACES, Some(*node));
-        if let Some(workspace) = read_one(&mut table, global_mode) {
+        if let Some(workspace) = read_one(&mut table, global_mode, principals) {
             refuse_repetition(&mut table, &found, &workspace);
             found.push(workspace);
         }
@@ -95,7 +122,11 @@ pub(super) fn read(
     found
 }
 
-fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceSettings> {
+fn read_one(
+    table: &mut TableReader<'_>,
+    global_mode: Mode,
+    principals: &KnownPrincipals,
+) -> Option<WorkspaceSettings> {
     let name = table.required_text(&NAME);
     let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
     let url = table.required_text(&URL);
@@ -112,13 +143,43 @@ fn read_one(table: &mut TableReader<'_>, global_mode: Mode) -> Option<WorkspaceS
         None => Some(global_mode),
     };
     let sees_all_runs = table.flag(&SEES_ALL_RUNS);
+    let mut principal = |key: &Key| {
+        let name = table.text(key)?;
+        table.parsed(key, &name, |name| principals.find(name))
+    };
+    let (asks, asks_drivers) = (principal(&PRINCIPAL), principal(&SPARK_PRINCIPAL));
     Some(WorkspaceSettings {
         name: name?,
         url: url?,
         resource_id,
         mode: mode?.min(global_mode),
         sees_all_runs,
+        principal: asks.unwrap_or_default(),
+        spark_principal: asks_drivers,
     })
+}
+
+/// Gives each workspace that names no principal for its drivers that of the Spark
+/// witness. Where the witness is off, none is asked, and who named one hears of it.
+pub(super) fn ask_drivers_as(
+    workspaces: &mut [WorkspaceSettings],
+    principal: Option<&PrincipalName>,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for workspace in workspaces {
+        match (principal, &workspace.spark_principal) {
+            (Some(_), Some(_)) | (None, None) => {}
+            (Some(principal), None) => workspace.spark_principal = Some(principal.clone()),
+            (None, Some(_)) => {
+                workspace.spark_principal = None;
+                warnings.push(format!(
+                    "workspace `{}` names a `spark_principal`, which asks nothing while the Spark witness is off; add [witness.spark], or take the key out",
+                    Shown::new(&workspace.name, NAME_CHARS)
+                ));
+            }
+        }
+    }
+    warnings
 }
 
 fn refuse_repetition(
@@ -154,7 +215,7 @@ fn refuse_repetition(
     }
 }
 
-fn parse_name(text: &str) -> Result<String, String> {
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
     if text.chars().count() > NAME_CHARS {
         return Err(format!("has more than {NAME_CHARS} characters"));
     }

@@ -4,6 +4,9 @@
 //! know the cluster and one that could not be asked are two things, and both are told.
 //! Nothing but `clusters/get` is sent.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
 use super::WhyRequest;
@@ -12,9 +15,10 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::access::AccessProblem;
 use crate::databricks::{cluster_gone, words_of_refusal};
 use crate::escape::Shown;
+use crate::identity::PrincipalName;
 use crate::report::{Failure, FailureKind};
 use crate::service::CallError;
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, Tokens};
 use crate::workspace::{Clients, Workspace, not_answered};
 
 /// Why there is no cluster to explain.
@@ -106,17 +110,17 @@ pub(super) async fn find(sweep: &Sweep, request: &WhyRequest) -> Finding {
         known_to: Vec::new(),
         failures: Vec::new(),
     };
-    let tokens = match sweep.tokens(request.deadline).await {
-        Ok(tokens) => tokens,
-        Err(failures) => {
-            nowhere.failures = failures;
-            return Finding::Nowhere(nowhere);
-        }
-    };
+    let tokens = sweep.tokens();
     let throttles = Throttles::default();
     let workspaces = sweep.workspaces.iter();
-    let in_scope = workspaces.filter(|workspace| request.scope.covers(&workspace.name));
+    let in_scope: Vec<&Workspace> = workspaces
+        .filter(|workspace| request.scope.covers(&workspace.name))
+        .collect();
+    let ready = principals_with_token(&in_scope, &tokens, request).await;
+    let can_be_asked = |workspace: &&Workspace| ready.contains(&workspace.principal);
     let asked: Vec<(usize, Workspace, Clients)> = in_scope
+        .into_iter()
+        .filter(can_be_asked)
         .enumerate()
         .map(|(place, workspace)| {
             let clients = sweep.clients(workspace, &tokens, &throttles, request.deadline);
@@ -136,6 +140,8 @@ pub(super) async fn find(sweep: &Sweep, request: &WhyRequest) -> Finding {
         .collect()
         .await;
     replies.sort_unstable_by_key(|(place, ..)| *place);
+    // Before those of workspaces: who has no token has no answer from any of them.
+    nowhere.failures = tokens.failures();
     let mut knowing = Vec::new();
     for (_, workspace, clients, reply) in replies {
         match reply {
@@ -145,6 +151,21 @@ pub(super) async fn find(sweep: &Sweep, request: &WhyRequest) -> Finding {
         }
     }
     settle(knowing, nowhere)
+}
+
+/// The principals of these workspaces that have a token for Databricks, without which
+/// nothing need be asked. The others are among the failures of the tokens.
+async fn principals_with_token(
+    workspaces: &[&Workspace],
+    tokens: &Tokens,
+    request: &WhyRequest,
+) -> BTreeSet<PrincipalName> {
+    let names: BTreeSet<&PrincipalName> = workspaces.iter().map(|one| &one.principal).collect();
+    let asked = names.into_iter().map(|name| async move {
+        let has_token = tokens.has_first(name, request.deadline).await;
+        has_token.then(|| name.clone())
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
 /// One workspace must know it; which of several is meant is for the asker to say.

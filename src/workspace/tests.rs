@@ -277,6 +277,8 @@ async fn visit(
         resource_id: None,
         mode,
         sees_all_runs: false,
+        principal: PrincipalName::main(),
+        spark_principal: None,
     };
     let report = sweep(&workspace, &clients, &rules).await;
     let took = began.elapsed();

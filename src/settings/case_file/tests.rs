@@ -488,6 +488,8 @@ fn a_workspace_is_one_of_the_policy_if_that_lists_any() {
         resource_id: None,
         mode: crate::policy::Mode::Report,
         sees_all_runs: false,
+        principal: crate::identity::PrincipalName::main(),
+        spark_principal: None,
     };
     let workspaces = [listed("Analytics")];
     let read_one = |name: &str, workspaces: &[WorkspaceSettings]| {

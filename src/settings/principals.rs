@@ -1,0 +1,262 @@
+//! The service principals: the one of the app settings, which is called main, and
+//! those of `[[principal]]`.
+//!
+//! Both are made of the same parts and read by the same rules, each under its own
+//! names. The main one need not exist where nobody uses it.
+
+mod written;
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use self::written::{AppSettings, NAME, Part, Written};
+use super::document::Document;
+use super::environment::Environment;
+use super::mistakes::Mistakes;
+use super::table::{Node, Reading, Source, TableReader};
+use super::{nearest, tables, workspaces};
+use crate::cloud::Cloud;
+use crate::escape::Shown;
+use crate::identity::{
+    Application, IdSource, PrincipalName, SecretName, is_client_id, is_tenant_id,
+};
+
+pub(super) use self::written::KEYS;
+
+/// One service principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalSettings {
+    pub name: PrincipalName,
+    /// The vault that holds its secrets.
+    pub key_vault_url: Url,
+    pub application: Application,
+}
+
+/// The names that a workspace or the Spark witness may write.
+#[derive(Debug)]
+pub(super) struct KnownPrincipals(Vec<PrincipalName>);
+
+impl KnownPrincipals {
+    /// The principal of this name.
+    pub(super) fn find(&self, name: &str) -> Result<PrincipalName, String> {
+        let known = || self.0.iter().map(PrincipalName::as_str);
+        match self.0.iter().find(|known| known.as_str() == name) {
+            Some(found) => Ok(found.clone()),
+            None => Err(format!(
+                "is \"{}\", which is no principal; {}",
+                Shown::new(name, workspaces::NAME_CHARS),
+                nearest::suggestion(name, known(), known())
+            )),
+        }
+    }
+}
+
+/// The names of all principals, those with a mistake in another key included.
+pub(super) fn known(document: &Document<'_>) -> KnownPrincipals {
+    let written = document.principals.iter().filter_map(|node| {
+        let mut entries = node.table.iter();
+        let (_, value) = entries.find(|(name, _)| name.get_ref() == NAME.name)?;
+        value.get_ref().as_str().map(str::trim)
+    });
+    let main = std::iter::once(PrincipalName::MAIN);
+    KnownPrincipals(main.chain(written).map(PrincipalName::new).collect())
+}
+
+/// A principal of the document, whose vault may be that of the app settings.
+#[derive(Debug)]
+pub(super) struct PrincipalTable {
+    name: PrincipalName,
+    key_vault_url: Option<Url>,
+    application: Application,
+}
+
+/// Reads every `[[principal]]`; one with a mistake is left out and noted.
+pub(super) fn read_tables(
+    document: &Document<'_>,
+    source: &Source,
+    environment: &Environment,
+    mistakes: &mut Mistakes,
+) -> Vec<PrincipalTable> {
+    let mut reading = Reading {
+        source,
+        environment,
+        mistakes,
+    };
+    let mut taken = BTreeSet::new();
+    let tables = document.principals.iter();
+    tables
+        .filter_map(|node| read_table(&mut reading, *node, &mut taken))
+        .collect()
+}
+
+fn read_table(
+    reading: &mut Reading<'_>,
+    node: Node<'_>,
+    taken: &mut BTreeSet<String>,
+) -> Option<PrincipalTable> {
+    let mut table = TableReader::new(reading, tables::PRINCIPAL, Some(node));
+    let name = table.required_text(&NAME);
+    let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
+    if let Some(name) = &name
+        && !taken.insert(name.to_lowercase())
+    {
+        let name = Shown::new(name, workspaces::NAME_CHARS);
+        table.note_key(&NAME, format!("is taken by another principal, \"{name}\""));
+    }
+    let key_vault_url = read_vault(&mut table);
+    let application = read_application(&mut table);
+    Some(PrincipalTable {
+        name: PrincipalName::new(&name?),
+        key_vault_url,
+        application: application?,
+    })
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.eq_ignore_ascii_case(PrincipalName::MAIN) {
+        return Err(format!(
+            "is \"{}\", which is what the principal of the app settings is called; choose another name",
+            Shown::new(text, workspaces::NAME_CHARS)
+        ));
+    }
+    workspaces::parse_name(text)
+}
+
+/// Puts the principals together: the main one first, if there is one, then those of
+/// the document. `is_used` says whether anyone uses the main one.
+pub(super) fn read(
+    environment: &Environment,
+    tables: Vec<PrincipalTable>,
+    is_used: bool,
+    mistakes: &mut Mistakes,
+) -> Vec<PrincipalSettings> {
+    let mut main = AppSettings {
+        environment,
+        mistakes,
+    };
+    let is_begun = Part::OWN.iter().any(|part| main.is_given(*part));
+    let shared_vault = read_vault(&mut main);
+    let mut found = Vec::new();
+    if is_used || is_begun {
+        found.extend(
+            read_application(&mut main).map(|application| PrincipalTable {
+                name: PrincipalName::main(),
+                key_vault_url: None,
+                application,
+            }),
+        );
+    }
+    found.extend(tables);
+    let lack = |principal: &PrincipalTable| principal.key_vault_url.is_none();
+    let lacking: Vec<String> = found
+        .iter()
+        .filter(|principal| lack(principal))
+        .map(|principal| format!("`{}`", principal.name))
+        .collect();
+    if !lacking.is_empty() && !main.is_given(Part::KeyVaultUrl) {
+        note_missing_vault(&mut main, &lacking);
+    }
+    let complete = found.into_iter().filter_map(|principal| {
+        let PrincipalTable {
+            name,
+            key_vault_url,
+            application,
+        } = principal;
+        Some(PrincipalSettings {
+            name,
+            key_vault_url: key_vault_url.or_else(|| shared_vault.clone())?,
+            application,
+        })
+    });
+    complete.collect()
+}
+
+/// Says whose secrets have no vault, where that is not plain.
+fn note_missing_vault(main: &mut AppSettings<'_>, lacking: &[String]) {
+    if lacking == ["`main`"] {
+        main.note_missing(Part::KeyVaultUrl);
+        return;
+    }
+    let meaning = Part::KeyVaultUrl.setting().meaning;
+    let names = lacking.join(", ");
+    main.note(
+        Part::KeyVaultUrl,
+        format!("is not set, and {names} would be read from there: {meaning}"),
+    );
+}
+
+fn read_vault(written: &mut dyn Written) -> Option<Url> {
+    let url = written.text(Part::KeyVaultUrl)?;
+    noted(
+        written,
+        Part::KeyVaultUrl,
+        Cloud::public().key_vault_url(&url),
+    )
+}
+
+fn read_application(written: &mut dyn Written) -> Option<Application> {
+    let tenant_id = read_id(
+        written,
+        (Part::TenantId, Part::TenantIdSecret),
+        is_tenant_id,
+        "is no tenant id; write its GUID or the tenant's domain",
+    );
+    let client_id = read_id(
+        written,
+        (Part::ClientId, Part::ClientIdSecret),
+        is_client_id,
+        "is no client id; write the application's GUID",
+    );
+    let client_secret = read_secret(written, Part::ClientSecretSecret);
+    Some(Application {
+        tenant_id: tenant_id?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+    })
+}
+
+/// An id, from its own part or from the one that names a secret.
+fn read_id(
+    written: &mut dyn Written,
+    (plain, secret): (Part, Part),
+    is_right: fn(&str) -> bool,
+    wrong: &str,
+) -> Option<IdSource> {
+    match (written.is_given(plain), written.is_given(secret)) {
+        (true, true) => {
+            let other = written.named(secret);
+            let problem = format!("is given together with `{other}`; remove one of them");
+            written.note(plain, problem);
+            None
+        }
+        (true, false) => {
+            let id = written.text(plain)?;
+            // It is not repeated: it could be a secret in the wrong place.
+            let parsed = if is_right(&id) {
+                Ok(IdSource::Settings(id))
+            } else {
+                Err(wrong.to_owned())
+            };
+            noted(written, plain, parsed)
+        }
+        (false, true) => read_secret(written, secret).map(IdSource::Secret),
+        (false, false) => {
+            written.note_missing(plain);
+            None
+        }
+    }
+}
+
+fn read_secret(written: &mut dyn Written, part: Part) -> Option<SecretName> {
+    if !written.is_given(part) {
+        written.note_missing(part);
+        return None;
+    }
+    let name = written.text(part)?;
+    noted(written, part, SecretName::parse(&name))
+}
+
+fn noted<T>(written: &mut dyn Written, part: Part, parsed: Result<T, String>) -> Option<T> {
+    parsed.map_err(|problem| written.note(part, problem)).ok()
+}

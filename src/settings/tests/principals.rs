@@ -1,0 +1,182 @@
+//! Service principals: of the app settings, of the document, and who uses them.
+
+use super::*;
+use crate::identity::{Application, IdSource, SecretName};
+
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+const CLIENT: &str = "66666666-7777-8888-9999-000000000000";
+
+fn workspaces(principals: &[&str]) -> String {
+    let table = |(number, principal): (usize, &&str)| {
+        format!(
+            "[[workspaces]]\nname = \"w-{number}\"\nurl = \"https://adb-{number}.1.azuredatabricks.net\"\n{principal}\n"
+        )
+    };
+    principals.iter().enumerate().map(table).collect()
+}
+
+fn secret(name: &str) -> SecretName {
+    SecretName::parse(name).unwrap()
+}
+
+/// A principal `b` with its ids in the document.
+fn principal_b() -> String {
+    format!(
+        "[[principal]]\nname = \"b\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\nclient_secret_secret = \"b-secret\"\n"
+    )
+}
+
+#[test]
+fn principals_come_from_the_app_settings_and_the_document() {
+    let vault = "key_vault_url = \"https://kv-b.vault.azure.net\"\n";
+    let users = workspaces(&["", "principal = \"b\"", "spark_principal = \"b\""]);
+    let spark = "[witness.spark]\nprincipal = \"main\"\n";
+    let setup = Setup::policy(&format!("{}{vault}{spark}{users}", principal_b()));
+    let settings = setup.read().unwrap();
+    let (main, b) = (PrincipalName::main(), PrincipalName::new("b"));
+    let url = |text| url::Url::parse(text).unwrap();
+    let expected = [
+        PrincipalSettings {
+            name: main.clone(),
+            key_vault_url: url("https://kv-ops.vault.azure.net"),
+            application: Application {
+                tenant_id: IdSource::Secret(secret("tenant")),
+                client_id: IdSource::Secret(secret("id")),
+                client_secret: secret("secret"),
+            },
+        },
+        PrincipalSettings {
+            name: b.clone(),
+            key_vault_url: url("https://kv-b.vault.azure.net"),
+            application: Application {
+                tenant_id: IdSource::Settings(TENANT.to_owned()),
+                client_id: IdSource::Settings(CLIENT.to_owned()),
+                client_secret: secret("b-secret"),
+            },
+        },
+    ];
+    assert_eq!(settings.principals, expected);
+    let workspaces = settings.workspaces.iter();
+    let asked_by: Vec<_> = workspaces
+        .map(|one| (&one.principal, one.spark_principal.as_ref()))
+        .collect();
+    assert_eq!(
+        asked_by,
+        [(&main, Some(&main)), (&b, Some(&main)), (&main, Some(&b))]
+    );
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+}
+
+#[test]
+fn the_main_principal_is_needed_only_where_someone_uses_it() {
+    let without_main = |users: &str| {
+        Setup::policy(&format!("{}{users}", principal_b()))
+            .with("TERMINATE_CLUSTERS_TENANT_ID_SECRET", "")
+            .with("TERMINATE_CLUSTERS_CLIENT_ID_SECRET", "")
+            .with("TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET", "")
+    };
+    let by_b = workspaces(&["principal = \"b\""]);
+    let settings = without_main(&by_b).read().unwrap();
+    assert_eq!(settings.principals.len(), 1);
+    let by_main = without_main(&workspaces(&[""])).mistakes();
+    assert_eq!(
+        by_main,
+        [
+            "`TERMINATE_CLUSTERS_TENANT_ID` is not set: the tenant id of the service principal that is called `main`",
+            "`TERMINATE_CLUSTERS_CLIENT_ID` is not set: its client id, the application's GUID",
+            "`TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET` is not set: name of the secret with the client secret, `name` or `name/version`",
+        ]
+    );
+    let spark = format!("[witness.spark]\nprincipal = \"main\"\n{by_b}");
+    assert_eq!(without_main(&spark).mistakes().len(), 3);
+    // Begun and not ended is a mistake, whoever uses it.
+    let begun = without_main(&by_b).with("TERMINATE_CLUSTERS_CLIENT_ID", CLIENT);
+    assert_eq!(begun.mistakes().len(), 2);
+}
+
+#[test]
+fn the_vault_of_the_app_settings_is_needed_where_a_principal_has_none() {
+    let without_vault = |policy: &str| {
+        let setup = Setup::policy(policy);
+        setup.with("TERMINATE_CLUSTERS_KEY_VAULT_URL", "")
+    };
+    let both = format!(
+        "{}{}",
+        principal_b(),
+        workspaces(&["", "principal = \"b\""])
+    );
+    assert_eq!(
+        without_vault(&both).mistakes(),
+        [
+            "`TERMINATE_CLUSTERS_KEY_VAULT_URL` is not set, and `main`, `b` would be read from there: the vault that holds the service principal, `https://<name>.vault.azure.net`"
+        ]
+    );
+    let own = format!(
+        "{}key_vault_url = \"https://kv-b.vault.azure.net\"\n{}",
+        principal_b(),
+        workspaces(&["principal = \"b\""])
+    );
+    let only_b = without_vault(&own)
+        .with("TERMINATE_CLUSTERS_TENANT_ID_SECRET", "")
+        .with("TERMINATE_CLUSTERS_CLIENT_ID_SECRET", "")
+        .with("TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET", "");
+    assert!(only_b.read().is_ok());
+}
+
+#[test]
+fn every_mistake_in_a_principal_names_its_key_and_the_fix() {
+    let document = format!(
+        "[[principal]]\nname = \"Main\"\ntenant_id = \"{TENANT}\"\ntenant_id_secret = \"t\"\n\
+         client_id = \"planted~secret\"\nclient_secret_secret = \"planted~secret\"\n\
+         [[principal]]\nname = \"b\"\nkey_vault_url = \"http://planted\"\n\
+         {}{}",
+        principal_b().replace("\"b\"", "\"B\""),
+        workspaces(&[
+            "principal = \"team\"",
+            "principal = \"B \"\nspark_principal = \"bb\""
+        ]),
+    );
+    let mistakes = Setup::policy(&document).mistakes();
+    let expected = [
+        "line 2: `name` is \"Main\", which is what the principal of the app settings is called; choose another name",
+        "line 3: `tenant_id` is given together with `tenant_id_secret`; remove one of them",
+        "line 5: `client_id` is no client id; write the application's GUID",
+        "line 6: `client_secret_secret` is no secret name: write 1 to 127 letters, digits and hyphens, not the secret's value or URL",
+        "line 7: `tenant_id` is missing in [[principal]]: its tenant id; this or `tenant_id_secret`",
+        "line 7: `client_id` is missing in [[principal]]: its client id, the application's GUID; this or `client_id_secret`",
+        "line 7: `client_secret_secret` is missing in [[principal]]: name of the secret with the client secret, `name` or `name/version`",
+        "line 9: `key_vault_url` can't be used (only https is spoken): write https://<name>.vault.azure.net",
+        "line 11: `name` is taken by another principal, \"B\"",
+        "line 18: `principal` is \"team\", which is no principal; known are `main`, `Main`, `b`, `B`",
+        "line 23: `spark_principal` is \"bb\", which is no principal; did you mean `B`?",
+    ];
+    let mut told = mistakes.iter();
+    for mistake in expected {
+        let line = format!("terminate-clusters.toml, {mistake}");
+        assert_eq!(told.next(), Some(&line), "{mistakes:#?}");
+    }
+    assert_eq!(told.next(), None);
+}
+
+#[test]
+fn a_principal_that_nobody_names_and_one_that_asks_nothing_are_warned_of() {
+    let unused = format!("{}{}", principal_b(), workspaces(&[""]));
+    let warnings = Setup::policy(&unused).read().unwrap().warnings;
+    assert_eq!(
+        warnings,
+        ["no workspace names the principal `b`, so it is not used"]
+    );
+    let off = format!(
+        "{}{}",
+        principal_b(),
+        workspaces(&["", "principal = \"b\"\nspark_principal = \"main\""])
+    );
+    let settings = Setup::policy(&off).read().unwrap();
+    assert_eq!(
+        settings.warnings,
+        [
+            "workspace `w-1` names a `spark_principal`, which asks nothing while the Spark witness is off; add [witness.spark], or take the key out"
+        ]
+    );
+    assert_eq!(settings.workspaces[1].spark_principal, None);
+}
