@@ -62,7 +62,8 @@
 //!
 //! The vendors' own clients work against it unchanged: `tests/real_sdk.rs` of the handler shows it. What the
 //! real service answers in a case that nobody has recorded is a guess here, too: bodies of the
-//! driver proxy's own errors, refusals of `clusters/delete`, the wording for an expired token. Clients must
+//! driver proxy's own errors, refusals of `clusters/delete` and of SCIM, the wording for an expired token,
+//! what a PATCH of SCIM is answered with, how long a new membership takes to spread. Clients must
 //! not lean on those texts.
 
 mod connection;

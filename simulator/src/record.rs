@@ -91,6 +91,12 @@ impl RecordedRequest {
         self.path().starts_with("/driver-proxy-api/")
     }
 
+    /// Whether it carries a header by which a contributor on the workspace's resource becomes an admin.
+    pub fn carries_azure_header(&self) -> bool {
+        let mut names = self.request.headers.keys();
+        names.any(|name| name.as_str().starts_with("x-databricks-azure-"))
+    }
+
     /// Whether it could change something at Databricks or Azure Resource Manager: anything but GET and the
     /// reading of events.
     pub fn is_mutating(&self) -> bool {
@@ -155,6 +161,11 @@ impl Record {
     /// The requests that could change something at Databricks or Azure Resource Manager.
     pub fn mutating(&self) -> Vec<&RecordedRequest> {
         self.filter(RecordedRequest::is_mutating)
+    }
+
+    /// The requests with a header by which a contributor on the workspace's resource becomes an admin.
+    pub fn joinings(&self) -> Vec<&RecordedRequest> {
+        self.filter(RecordedRequest::carries_azure_header)
     }
 
     /// The ids of the clusters that a client asked to terminate, in order, whatever was answered.

@@ -9,6 +9,7 @@ mod build;
 mod change;
 mod clock;
 mod cluster;
+mod member;
 mod principal;
 mod run;
 mod sample;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use clock::{Clock, Moment, hours, minutes, seconds};
 pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
+pub use member::{AlreadyExists, Member, Scim, Spread, WORKSPACE_ACCESS};
 pub use principal::{ArmRights, ClientSecret, ManagedIdentity, Principal};
 pub use run::{Run, StateStyle, Task, TaskForm};
 pub use spark::{OtherApplication, Spark, SparkJob, SqlExecution, Stream, StreamingPage};
@@ -31,7 +33,7 @@ pub use token::{Audience, DATABRICKS_APP_ID, Token};
 pub use upstream::{Upstream, UpstreamHost};
 pub use vault::{SecretVersion, Vault, VaultSecret};
 pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Tagged, Vm};
-pub use workspace::{Access, Member, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
+pub use workspace::{Access, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
 
 /// The tenant of every principal that does not say otherwise.
 pub const TENANT_ID: &str = "aaaabbbb-0000-4000-8000-ccccdddd0001";

@@ -2,7 +2,7 @@
 //!
 //! Entry (network, token, membership) is the `access` module's; each endpoint is a submodule's. A path that
 //! no submodule knows is refused and kept as a violation, above all every path that would change something
-//! other than by terminating a cluster.
+//! other than by terminating a cluster, by adding to members and groups, or by adding a right.
 
 mod access;
 mod clusters;
@@ -10,6 +10,7 @@ mod driver_proxy;
 mod events;
 mod node_types;
 mod paging;
+mod permissions;
 mod real;
 mod runs;
 mod scim;
@@ -65,6 +66,9 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
     if request.method == "POST" && request.path == "/api/2.1/clusters/delete" {
         return clusters::delete(world, &caller, request);
     }
+    if let Some(answer) = change(world, &caller, request) {
+        return answer.unwrap_or_else(|refusal| refusal);
+    }
     let Some(workspace) = world.find_workspace_by_host(&request.host) else {
         return Answer::unarranged(format!("the workspace {}", request.host));
     };
@@ -74,7 +78,19 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
         caller: &caller,
         request,
     };
-    route(&visit).unwrap_or_else(|refusal| refusal)
+    let answer = route(&visit).unwrap_or_else(|refusal| refusal);
+    scim::count_listing(world, request);
+    answer
+}
+
+/// Changes members, groups or rights, if that is what a request asks for.
+fn change(world: &mut World, caller: &Caller, request: &Request) -> Option<Result<Answer, Answer>> {
+    let (method, path) = (request.method.as_str(), request.path.as_str());
+    if let Some(rest) = path.strip_prefix(scim::PREFIX) {
+        return scim::change(world, caller, request, method, rest);
+    }
+    let id = path.strip_prefix(permissions::PREFIX)?;
+    (method == "PATCH").then(|| permissions::patch(world, caller, request, id))
 }
 
 fn route(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -89,10 +105,11 @@ fn route(visit: &Visit<'_>) -> Result<Answer, Answer> {
         ("GET", "/api/2.1/clusters/list-node-types") => node_types::list(visit),
         ("GET", "/api/2.1/jobs/runs/list" | "/api/2.2/jobs/runs/list") => runs::list(visit),
         ("GET", "/api/2.1/jobs/runs/get" | "/api/2.2/jobs/runs/get") => runs::get(visit),
-        ("GET", "/api/2.0/preview/scim/v2/Me") => scim::me(visit),
+        ("GET", path) if path.starts_with(scim::PREFIX) => scim::answer(visit),
+        ("GET", path) if path.starts_with(permissions::PREFIX) => permissions::get(visit),
         ("GET", _) => Ok(endpoint_not_found(path)),
         _ => Ok(Answer::unarranged(format!(
-            "{method} {path}: nothing may be changed but by clusters/delete"
+            "{method} {path}: nothing may be changed in this way"
         ))),
     }
 }
@@ -115,6 +132,11 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
 /// The refusal of an argument.
 fn invalid(message: &str) -> Answer {
     error(400, "INVALID_PARAMETER_VALUE", message)
+}
+
+/// The refusal of someone who may not see or change the rights on a cluster.
+fn forbidden_to_manage(caller: &Caller, id: &str) -> Answer {
+    clusters::forbidden(caller, "Manage", id)
 }
 
 fn unknown_cluster(cluster_id: &str) -> Answer {

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::cluster::{Cluster, Permission};
+use super::cluster::Cluster;
+use super::member::{Member, Scim, Spread};
 use super::run::Run;
 use super::vm::NodeType;
 use crate::encode;
@@ -30,6 +31,10 @@ pub struct Workspace {
     pub access: Access,
     /// Who belongs to it.
     pub members: Vec<Member>,
+    /// How long a new member waits until it is let in.
+    pub spread: Spread,
+    /// How SCIM words what it words differently.
+    pub scim: Scim,
     /// Its clusters.
     pub clusters: Vec<Cluster>,
     /// Its job runs.
@@ -52,17 +57,6 @@ pub struct Workspace {
     pub provisioning_state: String,
     /// Whether the resource is gone from Azure Resource Manager.
     pub is_deleted: bool,
-}
-
-/// Someone who belongs to a workspace.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// The principal's name in the world.
-    pub principal: String,
-    /// The groups that it is in; `admins` makes it an admin.
-    pub groups: Vec<String>,
-    /// Its right on clusters that do not say otherwise.
-    pub permission: Permission,
 }
 
 /// How the end of a listing is told.
@@ -145,6 +139,8 @@ impl Workspace {
             ),
             access: Access::Open,
             members: vec![Member::admin(super::MAIN)],
+            spread: Spread::AtOnce,
+            scim: Scim::default(),
             clusters: Vec::new(),
             runs: Vec::new(),
             node_types: NodeType::common(),
@@ -276,50 +272,5 @@ impl Workspace {
         self.clusters
             .iter()
             .find(|cluster| cluster.id == name_or_id || cluster.name == name_or_id)
-    }
-
-    pub(crate) fn member_named(&self, principal: &str) -> Option<&Member> {
-        self.members
-            .iter()
-            .find(|member| member.principal == principal)
-    }
-
-    /// What a principal may do with a cluster.
-    pub(crate) fn permission(&self, principal: &str, cluster: &Cluster) -> Permission {
-        match self.member_named(principal) {
-            None => Permission::None,
-            Some(member) if member.is_admin() => Permission::CanManage,
-            Some(member) => cluster
-                .permissions
-                .iter()
-                .rev()
-                .find(|(name, _)| name == principal)
-                .map_or(member.permission, |(_, permission)| *permission),
-        }
-    }
-}
-
-impl Member {
-    /// A workspace admin.
-    pub fn admin(principal: &str) -> Self {
-        Self {
-            principal: principal.to_owned(),
-            groups: vec!["admins".to_owned()],
-            permission: Permission::CanManage,
-        }
-    }
-
-    /// A member that is no admin, with this right on clusters that do not say otherwise.
-    pub fn user(principal: &str, permission: Permission) -> Self {
-        Self {
-            principal: principal.to_owned(),
-            groups: vec!["data-engineers".to_owned()],
-            permission,
-        }
-    }
-
-    /// Whether it is an admin.
-    pub fn is_admin(&self) -> bool {
-        self.groups.iter().any(|group| group == "admins")
     }
 }

@@ -10,6 +10,7 @@ mod clusters;
 mod driver;
 mod entra;
 mod faults;
+mod members;
 mod path;
 mod proxy;
 mod real_driver;

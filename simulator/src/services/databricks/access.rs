@@ -51,8 +51,8 @@ pub(super) fn enter(world: &mut World, request: &Request) -> Result<Caller, Answ
     if let Some(refusal) = refuse_caller(&access, &token) {
         return Err(refusal);
     }
-    join(world, request, &token)?;
-    membership(world, request, &token)
+    let has_proven = join(world, request, &token)?;
+    membership(world, request, &token, has_proven)
 }
 
 /// What stands before the token is looked at.
@@ -133,11 +133,7 @@ fn refuse_token(bad: &BadToken) -> Answer {
 /// What the workspace's access setting makes of a good token.
 fn refuse_caller(access: &Access, token: &Token) -> Option<Answer> {
     match access {
-        Access::NoEntitlement => Some(error(
-            403,
-            "PERMISSION_DENIED",
-            "This API is disabled for users without the workspace-access entitlement.",
-        )),
+        Access::NoEntitlement => Some(no_entitlement()),
         Access::InvalidToken => Some(html_error(403, "Invalid access token.", "/")),
         Access::CredentialNotSent => Some(credential_not_sent()),
         Access::ExpiredToken(status) => Some(expired(*status)),
@@ -155,6 +151,14 @@ fn refuse_caller(access: &Access, token: &Token) -> Option<Answer> {
         | Access::Throttled { .. }
         | Access::LoginPage => None,
     }
+}
+
+fn no_entitlement() -> Answer {
+    error(
+        403,
+        "PERMISSION_DENIED",
+        "This API is disabled for users without the workspace-access entitlement.",
+    )
 }
 
 fn credential_not_sent() -> Answer {
@@ -188,16 +192,17 @@ fn html_error(status: u16, reason: &str, path: &str) -> Answer {
     )
 }
 
-/// Makes a contributor on the workspace's resource a workspace admin, if the two headers prove it.
-fn join(world: &mut World, request: &Request, token: &Token) -> Result<(), Answer> {
+/// Makes a contributor on the workspace's resource a workspace admin, if the two headers prove it; whether
+/// they did.
+fn join(world: &mut World, request: &Request, token: &Token) -> Result<bool, Answer> {
     let (Some(management), Some(resource_id)) = (
         request.header(MANAGEMENT_TOKEN),
         request.header(RESOURCE_ID),
     ) else {
-        return Ok(());
+        return Ok(false);
     };
     let Some(workspace) = world.find_workspace_by_host(&request.host) else {
-        return Ok(());
+        return Ok(false);
     };
     if !workspace.resource_id.eq_ignore_ascii_case(resource_id) {
         let sentence = format!("The workspace with resource ID {resource_id} could not be found.");
@@ -211,28 +216,52 @@ fn join(world: &mut World, request: &Request, token: &Token) -> Result<(), Answe
             .is_some_and(|principal| principal.arm.is_contributor);
     if is_contributor {
         let host = workspace.host.clone();
+        let now = world.now();
         let workspace = world.workspace_mut(&host);
-        workspace
-            .members
-            .retain(|member| member.principal != token.principal);
-        workspace.members.push(Member::admin(&token.principal));
+        let spread = workspace.spread.begins(now);
+        match workspace.member_mut(&token.principal) {
+            Some(member) if member.is_admin() => {}
+            Some(member) => member.groups.push("admins".to_owned()),
+            None => {
+                let mut member = Member::admin(&token.principal);
+                member.spread = spread;
+                workspace.members.push(member);
+            }
+        }
     }
-    Ok(())
+    Ok(is_contributor)
 }
 
-fn membership(world: &World, request: &Request, token: &Token) -> Result<Caller, Answer> {
-    let member = world
-        .find_workspace_by_host(&request.host)
-        .and_then(|workspace| workspace.member_named(&token.principal));
+/// Lets a member in whom the workspace knows by now. Who has proven on this very request that it may join
+/// need not wait until that has spread.
+fn membership(
+    world: &mut World,
+    request: &Request,
+    token: &Token,
+    has_proven: bool,
+) -> Result<Caller, Answer> {
+    let not_authorized = || html_error(403, "User not authorized.", &request.path);
     let client_id = world
         .principal_named(&token.principal)
-        .map(|principal| principal.client_id.clone());
-    match (member, client_id) {
-        (Some(member), Some(client_id)) => Ok(Caller {
-            principal: token.principal.clone(),
-            client_id,
-            is_admin: member.is_admin(),
-        }),
-        _ => Err(html_error(403, "User not authorized.", &request.path)),
+        .map(|principal| principal.client_id.clone())
+        .ok_or_else(not_authorized)?;
+    let now = world.now();
+    let member = world
+        .workspace_mut(&request.host)
+        .member_mut(&token.principal)
+        .ok_or_else(not_authorized)?;
+    if !has_proven && !member.arrives(now) {
+        return Err(not_authorized());
     }
+    if !member.is_active {
+        return Err(error(403, "PERMISSION_DENIED", "The user is inactive."));
+    }
+    if !member.may_call() {
+        return Err(no_entitlement());
+    }
+    Ok(Caller {
+        principal: token.principal.clone(),
+        client_id,
+        is_admin: member.is_admin(),
+    })
 }
