@@ -3,26 +3,29 @@
 //! Everything that differs between clouds is one value, [`Cloud`]. Its rules are
 //! asked twice: by the settings, for a sentence that names the fix, and by the
 //! transport, before a byte is sent. Nothing here opens a connection or resolves
-//! a name. The endpoints are those of the Azure environments that Microsoft's
-//! and Databricks' SDKs carry.
+//! a name.
+
+mod custom;
+mod known;
 
 use std::fmt;
 
 use thiserror::Error;
 use url::{Host, Url};
 
+pub use self::custom::{Endpoint, Endpoints};
+
+/// The app setting that chooses the cloud.
+pub const SETTING: &str = "TERMINATE_CLUSTERS_CLOUD";
+
+/// The name of a cloud whose endpoints are spelled out.
+pub const CUSTOM: &str = "custom";
+
 /// The endpoints of one cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cloud {
     name: &'static str,
-    login_host: String,
-    resource_manager_host: String,
-    /// Without a leading dot: `vault.azure.net`.
-    key_vault_suffix: String,
-    /// Without a leading dot: `azuredatabricks.net`.
-    databricks_zone: String,
-    databricks_scope: String,
-    resource_manager_scope: String,
+    endpoints: Endpoints,
 }
 
 /// What kind of service an admitted URL belongs to.
@@ -49,24 +52,32 @@ pub enum Refusal {
     IpAddress,
     #[error("a URL without a host is refused")]
     NoHost,
-    #[error("`{0}` is no host of Databricks, Key Vault, Azure Resource Manager or Entra")]
-    UnknownHost(String),
+    #[error(
+        "`{host}` is no host of Databricks, Key Vault, Azure Resource Manager or Entra in the {cloud} cloud{}",
+        .home.map_or_else(String::new, belongs)
+    )]
+    UnknownHost {
+        host: String,
+        /// The cloud that was asked.
+        cloud: &'static str,
+        /// The known cloud that the host belongs to, if it does.
+        home: Option<&'static str>,
+    },
 }
 
 impl Cloud {
-    /// Azure's public cloud.
-    #[must_use]
-    pub fn public() -> Self {
-        Self {
-            name: "public",
-            login_host: "login.microsoftonline.com".into(),
-            resource_manager_host: "management.azure.com".into(),
-            key_vault_suffix: "vault.azure.net".into(),
-            databricks_zone: "azuredatabricks.net".into(),
-            // The application id of Azure Databricks, the same in every cloud.
-            databricks_scope: "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default".into(),
-            resource_manager_scope: "https://management.azure.com/.default".into(),
-        }
+    /// A cloud whose endpoints are all spelled out.
+    ///
+    /// # Errors
+    ///
+    /// Every endpoint that can't be used, each with the rest of a sentence that
+    /// begins with its name.
+    pub fn custom(endpoints: &Endpoints) -> Result<Self, Vec<(Endpoint, String)>> {
+        let endpoints = endpoints.checked()?;
+        Ok(Self {
+            name: CUSTOM,
+            endpoints,
+        })
     }
 
     /// The name that the settings use for it.
@@ -78,31 +89,56 @@ impl Cloud {
     /// Where Entra issues tokens: `https://login.microsoftonline.com`.
     #[must_use]
     pub fn authority(&self) -> String {
-        format!("https://{}", self.login_host)
+        format!("https://{}", self.endpoints.login_host)
     }
 
     /// The host that issues tokens.
     #[must_use]
     pub fn login_host(&self) -> &str {
-        &self.login_host
+        &self.endpoints.login_host
+    }
+
+    /// The same for a person: with the cloud's name, unless it is the public one.
+    #[must_use]
+    pub fn login_host_shown(&self) -> String {
+        let host = &self.endpoints.login_host;
+        if self.name == known::PUBLIC {
+            host.clone()
+        } else {
+            format!("{host} ({} cloud)", self.name)
+        }
     }
 
     /// The root of Azure Resource Manager, or `None` if its host makes no URL.
     #[must_use]
     pub fn resource_manager(&self) -> Option<Url> {
-        Url::parse(&format!("https://{}/", self.resource_manager_host)).ok()
+        Url::parse(&format!("https://{}/", self.endpoints.resource_manager)).ok()
     }
 
     /// The scope of a token for the Databricks APIs.
     #[must_use]
     pub fn databricks_scope(&self) -> &str {
-        &self.databricks_scope
+        &self.endpoints.databricks_scope
     }
 
     /// The scope of a token for Azure Resource Manager.
     #[must_use]
     pub fn resource_manager_scope(&self) -> &str {
-        &self.resource_manager_scope
+        &self.endpoints.resource_manager_scope
+    }
+
+    /// The scope of a token for Azure's service management, which Databricks wants
+    /// of a principal that is no member yet. Two slashes: the audience ends in one.
+    #[must_use]
+    pub fn management_scope(&self) -> &str {
+        &self.endpoints.management_scope
+    }
+
+    /// The audience of a managed identity's token that is exchanged for one of an
+    /// app registration.
+    #[must_use]
+    pub fn token_exchange_audience(&self) -> &str {
+        &self.endpoints.token_exchange_audience
     }
 
     /// Says which service of this cloud a URL belongs to.
@@ -111,22 +147,12 @@ impl Cloud {
     ///
     /// A [`Refusal`] for every other URL; such a request must not be sent.
     pub fn admit(&self, url: &Url) -> Result<Destination, Refusal> {
-        if url.scheme() != "https" {
-            return Err(Refusal::NotHttps);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refusal::UserInfo);
-        }
-        if url.port().is_some_and(|port| port != 443) {
-            return Err(Refusal::Port);
-        }
-        let host = match url.host() {
-            Some(Host::Domain(host)) => host,
-            Some(Host::Ipv4(_) | Host::Ipv6(_)) => return Err(Refusal::IpAddress),
-            None => return Err(Refusal::NoHost),
-        };
-        self.destination(host)
-            .ok_or_else(|| Refusal::UnknownHost(host.to_owned()))
+        let host = domain(url)?;
+        self.destination(host).ok_or_else(|| Refusal::UnknownHost {
+            host: host.to_owned(),
+            cloud: self.name,
+            home: self.other_home(host),
+        })
     }
 
     /// Reads the URL of a workspace from the settings.
@@ -135,7 +161,8 @@ impl Cloud {
     ///
     /// One sentence that names the fix; it does not repeat the text.
     pub fn workspace_url(&self, text: &str) -> Result<Url, String> {
-        let example = format!("https://adb-<digits>.<digits>.{}", self.databricks_zone);
+        let zone = &self.endpoints.databricks_zone;
+        let example = format!("https://adb-<digits>.<digits>.{zone}");
         self.root_url(text, Destination::Workspace, &example)
     }
 
@@ -145,23 +172,24 @@ impl Cloud {
     ///
     /// One sentence that names the fix; it does not repeat the text.
     pub fn key_vault_url(&self, text: &str) -> Result<Url, String> {
-        let example = format!("https://<name>.{}", self.key_vault_suffix);
+        let example = format!("https://<name>.{}", self.endpoints.key_vault_suffix);
         self.root_url(text, Destination::KeyVault, &example)
     }
 
     fn root_url(&self, text: &str, wanted: Destination, example: &str) -> Result<Url, String> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(format!("is empty: write it as {example}"));
-        }
-        if !text.contains("://") {
-            return Err(format!("lacks its scheme: write it as {example}"));
-        }
-        let url = Url::parse(text).map_err(|why| format!("is no URL ({why}): write {example}"))?;
+        let url = well_formed(text, example)?;
         match self.admit(&url) {
             Ok(found) if found == wanted => {}
             Ok(found) => return Err(format!("names {found}: write {example}")),
-            Err(Refusal::UnknownHost(_)) => {
+            Err(Refusal::UnknownHost {
+                home: Some(home), ..
+            }) => {
+                return Err(format!(
+                    "belongs to the {home} cloud, and the chosen one is {}: set {SETTING}={home}, or write {example}",
+                    self.name
+                ));
+            }
+            Err(Refusal::UnknownHost { home: None, .. }) => {
                 return Err(format!(
                     "names no such host of the {} cloud: write {example}",
                     self.name
@@ -175,27 +203,87 @@ impl Cloud {
                 | Refusal::NoHost),
             ) => return Err(format!("can't be used ({why}): write {example}")),
         }
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(format!(
-                "goes on after the host: write only the host, {example}"
-            ));
-        }
+        only_a_host(&url, example)?;
         Ok(url)
     }
 
     fn destination(&self, host: &str) -> Option<Destination> {
-        if host == self.login_host {
+        if host == self.endpoints.login_host {
             return Some(Destination::Login);
         }
-        if host == self.resource_manager_host {
+        if host == self.endpoints.resource_manager {
             return Some(Destination::ResourceManager);
         }
-        if let Some(name) = label_under(host, &self.key_vault_suffix) {
+        if let Some(name) = label_under(host, &self.endpoints.key_vault_suffix) {
             return is_vault_name(name).then_some(Destination::KeyVault);
         }
-        let workspace = label_under(host, &self.databricks_zone)?;
+        let workspace = label_under(host, &self.endpoints.databricks_zone)?;
         is_workspace_label(workspace).then_some(Destination::Workspace)
     }
+
+    /// The known cloud that a host of none of this one's services belongs to.
+    fn other_home(&self, host: &str) -> Option<&'static str> {
+        let known = Self::known().into_iter();
+        let mut others = known.filter(|other| other.name != self.name);
+        let home = others.find(|other| other.destination(host).is_some())?;
+        Some(home.name)
+    }
+}
+
+/// Reads the URL of a workspace or a vault where it is not known which cloud it
+/// must be of, so that what is wrong in any cloud is told nevertheless.
+///
+/// # Errors
+///
+/// One sentence that names the fix; it does not repeat the text.
+pub fn url_of_any_cloud(text: &str) -> Result<Url, String> {
+    let example = "https:// and the host's name";
+    let url = well_formed(text, example)?;
+    domain(&url).map_err(|why| format!("can't be used ({why}): write {example}"))?;
+    only_a_host(&url, example)?;
+    Ok(url)
+}
+
+fn well_formed(text: &str, example: &str) -> Result<Url, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("is empty: write it as {example}"));
+    }
+    if !text.contains("://") {
+        return Err(format!("lacks its scheme: write it as {example}"));
+    }
+    Url::parse(text).map_err(|why| format!("is no URL ({why}): write {example}"))
+}
+
+fn only_a_host(url: &Url, example: &str) -> Result<(), String> {
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!(
+            "goes on after the host: write only the host, {example}"
+        ));
+    }
+    Ok(())
+}
+
+/// The host of a URL as it may be spoken to: https, port 443, a name, no user.
+fn domain(url: &Url) -> Result<&str, Refusal> {
+    if url.scheme() != "https" {
+        return Err(Refusal::NotHttps);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::UserInfo);
+    }
+    if url.port().is_some_and(|port| port != 443) {
+        return Err(Refusal::Port);
+    }
+    match url.host() {
+        Some(Host::Domain(host)) => Ok(host),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(Refusal::IpAddress),
+        None => Err(Refusal::NoHost),
+    }
+}
+
+fn belongs(home: &str) -> String {
+    format!("; it belongs to the {home} cloud")
 }
 
 impl fmt::Display for Destination {
@@ -244,128 +332,4 @@ fn is_vault_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admit(text: &str) -> Result<Destination, Refusal> {
-        Cloud::public().admit(&Url::parse(text).expect("a URL"))
-    }
-
-    #[test]
-    fn admits_the_hosts_of_its_cloud() {
-        for (url, destination) in [
-            (
-                "https://login.microsoftonline.com/t/oauth2/v2.0/token",
-                Destination::Login,
-            ),
-            (
-                "https://management.azure.com/subscriptions?x=1",
-                Destination::ResourceManager,
-            ),
-            (
-                "https://my-vault1.vault.azure.net/secrets/a",
-                Destination::KeyVault,
-            ),
-            (
-                "https://adb-5555555555555555.19.azuredatabricks.net/api",
-                Destination::Workspace,
-            ),
-            (
-                "HTTPS://ADB-5.1.AzureDatabricks.NET:443/",
-                Destination::Workspace,
-            ),
-        ] {
-            assert_eq!(admit(url), Ok(destination), "{url}");
-        }
-    }
-
-    #[test]
-    fn refuses_every_other_host() {
-        for url in [
-            "https://adb-dp-5555555555555555.19.azuredatabricks.net/",
-            "https://adb-5555555555555555.19.azuredatabricks.net./",
-            "https://adb-5555555555555555.azuredatabricks.net/",
-            "https://adb-5555555555555555.19.5.azuredatabricks.net/",
-            "https://adb-.19.azuredatabricks.net/",
-            "https://adb-5a.19.azuredatabricks.net/",
-            "https://adb-5.1234.azuredatabricks.net/",
-            "https://adb-123456789012345678901.1.azuredatabricks.net/",
-            "https://x.adb-5.1.azuredatabricks.net/",
-            "https://accounts.azuredatabricks.net/",
-            "https://azuredatabricks.net/",
-            "https://adb-5.1.azuredatabricks.net.example.com/",
-            "https://adb-5.1xazuredatabricks.net/",
-            "https://vault.azure.net/",
-            "https://ab.vault.azure.net/",
-            "https://1abc.vault.azure.net/",
-            "https://abc-.vault.azure.net/",
-            "https://a--bc.vault.azure.net/",
-            "https://a.bcd.vault.azure.net/",
-            "https://abcdefghijklmnopqrstuvwxy.vault.azure.net/",
-            "https://managedhsm.azure.net/",
-            "https://login.microsoftonline.com.example.com/",
-            "https://evil-login.microsoftonline.com/",
-            "https://login.microsoftonline.us/",
-            "https://localhost/",
-            "https://example.com/",
-        ] {
-            assert!(matches!(admit(url), Err(Refusal::UnknownHost(_))), "{url}");
-        }
-        for (url, refusal) in [
-            ("http://adb-5.1.azuredatabricks.net/", Refusal::NotHttps),
-            ("ftp://adb-5.1.azuredatabricks.net/", Refusal::NotHttps),
-            ("https://me@adb-5.1.azuredatabricks.net/", Refusal::UserInfo),
-            (
-                "https://:pw@adb-5.1.azuredatabricks.net/",
-                Refusal::UserInfo,
-            ),
-            ("https://adb-5.1.azuredatabricks.net:8443/", Refusal::Port),
-            ("https://127.0.0.1/", Refusal::IpAddress),
-            ("https://2130706433/", Refusal::IpAddress),
-            ("https://[::1]/", Refusal::IpAddress),
-        ] {
-            assert_eq!(admit(url), Err(refusal), "{url}");
-        }
-    }
-
-    #[test]
-    fn settings_get_a_sentence_that_names_the_fix() {
-        let cloud = Cloud::public();
-        assert!(
-            cloud
-                .workspace_url(" https://adb-5.1.azuredatabricks.net ")
-                .is_ok()
-        );
-        assert!(
-            cloud
-                .workspace_url("https://adb-5.1.azuredatabricks.net/")
-                .is_ok()
-        );
-        assert!(cloud.key_vault_url("https://abc.vault.azure.net/").is_ok());
-        for (text, part) in [
-            ("", "is empty"),
-            ("adb-5.1.azuredatabricks.net", "lacks its scheme"),
-            ("http://adb-5.1.azuredatabricks.net", "only https"),
-            ("https://adb-5.1.azuredatabricks.net/?o=5", "only the host"),
-            ("https://adb-5.1.azuredatabricks.net/a", "only the host"),
-            ("https://adb-5.1.azuredatabricks.net/#a", "only the host"),
-            (
-                "https://adb-dp-5.1.azuredatabricks.net",
-                "no such host of the public cloud",
-            ),
-            ("https://abc.vault.azure.net", "names a key vault"),
-            ("https://", "is no URL"),
-        ] {
-            let sentence = cloud.workspace_url(text).expect_err(text);
-            assert!(sentence.contains(part), "{text}: {sentence}");
-            assert!(
-                sentence.contains("https://adb-<digits>.<digits>.azuredatabricks.net"),
-                "{sentence}"
-            );
-        }
-        let sentence = cloud
-            .key_vault_url("https://me:hunter2@abc.vault.azure.net")
-            .expect_err("user info");
-        assert!(!sentence.contains("hunter2"), "{sentence}");
-    }
-}
+mod tests;

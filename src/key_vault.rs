@@ -154,7 +154,10 @@ impl SecretSource for KeyVault {
         match sdk::attempt_until_final(&self.network, attempt, |_| {}).await {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(explain::empty(&self.host, name)),
-            Err(failure) => Err(explain::explain(&self.host, name, &failure)),
+            Err(failure) => {
+                let cloud = &self.network.cloud;
+                Err(explain::explain(cloud, &self.host, name, &failure))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Stands before the data path: every stage is handed its part.
 
 mod case_file;
+mod cloud_choice;
 mod document;
 mod environment;
 mod host_json;
@@ -33,10 +34,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use self::cloud_choice::Choice;
 use self::document::Document;
 use self::mistakes::Mistakes;
 use self::principals::PrincipalTable;
 use self::table::{Node, Reading, Source, TableReader};
+use crate::cloud::Cloud;
 use crate::identity::PrincipalName;
 use crate::logging;
 use crate::policy::{Mode, PolicySet};
@@ -60,12 +63,6 @@ pub use self::tables::{TABLES, TableReference};
 pub use self::workspaces::WorkspaceSettings;
 pub(crate) use self::workspaces::parse_mode;
 
-/// Which Azure cloud; its endpoints are one value elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloudName {
-    Public,
-}
-
 /// How App Service hands out tokens of the managed identity.
 #[derive(Debug, Clone)]
 pub struct ManagedIdentity {
@@ -80,7 +77,7 @@ pub struct ManagedIdentity {
 pub struct Settings {
     /// What a sweep may do at most.
     pub mode: Mode,
-    pub cloud: CloudName,
+    pub cloud: Cloud,
     /// The main one first, where there is one, then in the order of the document.
     pub principals: Vec<PrincipalSettings>,
     pub policy: PolicySet,
@@ -100,6 +97,7 @@ pub struct Settings {
 /// The app settings, as far as each could be read.
 struct AppSettings {
     mode: Mode,
+    choice: Choice,
     managed_identity: Option<ManagedIdentity>,
 }
 
@@ -130,20 +128,30 @@ impl Settings {
             &mut mistakes,
         );
         let source = document::find_source(environment, app_root, read_file, &mut mistakes);
-        let parts = read_document(&source, environment, app.mode, &mut mistakes);
+        let parts = read_document(&source, environment, &app.choice, app.mode, &mut mistakes);
         if let (Some(timeout), Some(parts)) = (function_timeout, &parts) {
             refuse_long_margin(timeout, &parts.limits, &mut mistakes);
         }
+        let cloud = match &parts {
+            Some(parts) => parts.cloud.clone(),
+            None => app.choice.known(),
+        };
         let needs_main = parts.as_ref().is_none_or(Parts::need_main);
         let (parts, tables) = parts.map(Parts::without_principals).unzip();
         let tables = tables.unwrap_or_default();
-        let principals = principals::read(environment, tables, needs_main, &mut mistakes);
-        match (mistakes.into_error(), parts) {
-            (None, Some(parts)) => {
+        let principals = principals::read(
+            environment,
+            cloud.as_ref(),
+            tables,
+            needs_main,
+            &mut mistakes,
+        );
+        match (mistakes.into_error(), cloud, parts) {
+            (None, Some(cloud), Some(parts)) => {
                 warnings.extend(parts.warnings(&principals));
                 Ok(Self {
                     mode: app.mode,
-                    cloud: CloudName::Public,
+                    cloud,
                     principals,
                     policy: parts.policy,
                     workspaces: parts.workspaces,
@@ -195,22 +203,13 @@ fn read_app_settings(environment: &Environment, mistakes: &mut Mistakes) -> AppS
         mistakes.note_setting(MODE.name, problem);
         Mode::Report
     });
-    let cloud = environment.get(CLOUD.name).unwrap_or(CLOUD.default);
-    if cloud != CLOUD.default {
-        mistakes.note_setting(
-            CLOUD.name,
-            format!(
-                "is \"{}\"; this version knows only `{}`",
-                crate::escape::Shown::new(cloud, values::SHOWN_CHARS),
-                CLOUD.default
-            ),
-        );
-    }
+    let choice = Choice::read(environment, mistakes);
     if let Some(Err(problem)) = environment.get(LOG.name).map(logging::parse_filter) {
         mistakes.note_setting(LOG.name, problem);
     }
     AppSettings {
         mode,
+        choice,
         managed_identity: read_managed_identity(environment, mistakes),
     }
 }
@@ -251,6 +250,8 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
+    /// `None` where its choice or its table is a mistake.
+    cloud: Option<Cloud>,
     principals: Vec<PrincipalTable>,
     policy: PolicySet,
     workspaces: Vec<WorkspaceSettings>,
@@ -306,18 +307,26 @@ impl Parts {
 fn read_document(
     source: &Source,
     environment: &Environment,
+    choice: &Choice,
     mode: Mode,
     mistakes: &mut Mistakes,
 ) -> Option<Parts> {
     let root = document::parse(source, mistakes)?;
     let document = Document::sort(root.get_ref(), source, mistakes);
+    let cloud = choice.cloud(document.cloud, source, environment, mistakes);
     let known = principals::known(&document);
     let spark =
         policy_document::read_spark_principal(&document, source, environment, &known, mistakes);
-    let mut workspaces = workspaces::read(&document, source, environment, mode, &known, mistakes);
+    let users = workspaces::Known {
+        cloud: cloud.as_ref(),
+        principals: &known,
+    };
+    let mut workspaces = workspaces::read(&document, source, environment, mode, &users, mistakes);
     let is_on = spark.is_some();
+    let tables = principals::read_tables(&document, source, environment, cloud.as_ref(), mistakes);
     Some(Parts {
-        principals: principals::read_tables(&document, source, environment, mistakes),
+        cloud,
+        principals: tables,
         warnings: workspaces::ask_drivers_as(&mut workspaces, spark.as_ref()),
         workspaces,
         policy: PolicySet {

@@ -14,7 +14,6 @@ use url::Url;
 
 use crate::action::ActionLimits;
 use crate::clock::{Clock, SystemClock};
-use crate::cloud::Cloud;
 use crate::identity::{Identities, Identity, SecretError, SecretSource};
 use crate::key_vault::{KeyVault, VaultLogin};
 use crate::settings::{Limits, PrincipalSettings, Settings, WorkspaceSettings};
@@ -45,7 +44,7 @@ pub fn transport(settings: &Settings) -> Result<Arc<dyn Transport>, WiringError>
         .map(|identity| ManagedIdentityEndpoint::parse(identity.endpoint.as_str()))
         .transpose()
         .map_err(WiringError::ManagedIdentity)?;
-    let gate = Gate::new(Cloud::public(), endpoint);
+    let gate = Gate::new(settings.cloud.clone(), endpoint);
     let limits = network_limits(&settings.limits);
     let roots = settings.ssl_cert_file.clone();
     Ok(Arc::new(HttpsTransport::new(gate, limits, roots)))
@@ -74,7 +73,7 @@ pub fn sweep_over(
     login: &VaultLogin,
 ) -> Result<Sweep, WiringError> {
     let limits = network_limits(&settings.limits);
-    let network = Network::new(Cloud::public(), transport, clock, limits);
+    let network = Network::new(settings.cloud.clone(), transport, clock, limits);
     Ok(Sweep {
         identities: identities(&settings.principals, &network, login)?,
         network,

@@ -322,11 +322,12 @@ fn is_html(content_type: &str, body: &str) -> bool {
 }
 
 /// The tenant of `Expected iss claim to be: https://sts.windows.net/<id>/`, if
-/// it has the shape of one.
+/// it has the shape of one. In China the issuer is `sts.chinacloudapi.cn`.
 fn expected_tenant(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("expected iss claim to be:")?;
-    let (_, rest) = rest.split_once("sts.windows.net/")?;
-    let tenant = rest.split('/').next()?;
+    let (_, rest) = rest.split_once("https://sts.")?;
+    let (_, path) = rest.split_once('/')?;
+    let tenant = path.split('/').next()?;
     let is_id = tenant.len() == 36
         && tenant
             .bytes()

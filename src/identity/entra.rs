@@ -16,6 +16,7 @@ use super::principal::{Application, Credentials};
 use super::slot::Issued;
 use super::{Token, TokenError, TokenErrorKind};
 use crate::clock::{Clock, SystemClock};
+use crate::cloud::{self, Cloud};
 use crate::timestamp::Timestamp;
 use crate::transport::sdk::{self, End, SdkFailure, Trace};
 use crate::transport::{Network, one_line};
@@ -93,7 +94,7 @@ fn explain(
     credentials: &Credentials,
     failure: &SdkFailure,
 ) -> TokenError {
-    let host = network.cloud.login_host();
+    let host = network.cloud.login_host_shown();
     let tried = failure.tries();
     let Some(last) = failure.trace.last() else {
         let text = failure.text.as_deref().unwrap_or("no answer in time");
@@ -128,12 +129,18 @@ fn explain(
     TokenError {
         kind: TokenErrorKind::Refused,
         aadsts,
-        sentence: refusal(application, aadsts, status, &words),
+        sentence: refusal(&network.cloud, application, aadsts, status, &words),
     }
 }
 
 /// What happened and what to do about it, by Entra's error numbers.
-fn refusal(application: &Application, aadsts: Option<u32>, status: u16, words: &str) -> String {
+fn refusal(
+    cloud: &Cloud,
+    application: &Application,
+    aadsts: Option<u32>,
+    status: u16,
+    words: &str,
+) -> String {
     let Application {
         tenant_id,
         client_id,
@@ -153,8 +160,17 @@ fn refusal(application: &Application, aadsts: Option<u32>, status: u16, words: &
             "the tenant has no such application; check the client id in {client_id} and the tenant id in {tenant_id}"
         ),
         90_002 | 900_023 | 900_021 => {
-            format!("there is no such tenant; check the id in {tenant_id}")
+            format!(
+                "there is no such tenant in the {} cloud; check the id in {tenant_id}, and {}",
+                cloud.name(),
+                cloud::SETTING
+            )
         }
+        900_382 => format!(
+            "the application is none of the {} cloud's; check {}",
+            cloud.name(),
+            cloud::SETTING
+        ),
         7_000_112 => "the application is disabled; enable its service principal in Entra".into(),
         500_011 => format!(
             "the tenant does not know the service that the token is for; check the tenant id in {tenant_id}"

@@ -398,7 +398,14 @@ async fn every_refusal_says_what_to_do() {
             700_016,
             "check the client id in secret `client` and the tenant id in secret `tenant`",
         ),
-        (90_002, "no such tenant; check the id in secret `tenant`"),
+        (
+            90_002,
+            "no such tenant in the public cloud; check the id in secret `tenant`, and TERMINATE_CLUSTERS_CLOUD",
+        ),
+        (
+            900_382,
+            "none of the public cloud's; check TERMINATE_CLUSTERS_CLOUD",
+        ),
         (7_000_112, "disabled"),
         (500_011, "does not know the service"),
         (53_003, "Conditional Access"),

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::{SecretError, SecretErrorKind, SecretName};
+use crate::cloud::Cloud;
 use crate::transport::sdk::{End, SdkFailure};
 use crate::transport::{TransportError, TransportErrorKind, one_line};
 
@@ -49,7 +50,12 @@ pub(super) fn empty(vault: &str, name: &SecretName) -> SecretError {
     }
 }
 
-pub(super) fn explain(vault: &str, name: &SecretName, failure: &SdkFailure) -> SecretError {
+pub(super) fn explain(
+    cloud: &Cloud,
+    vault: &str,
+    name: &SecretName,
+    failure: &SdkFailure,
+) -> SecretError {
     let what = format!("secret `{name}` in {vault} could not be read");
     let (kind, why) = match failure.trace.last() {
         None => without_exchange(failure),
@@ -70,7 +76,7 @@ pub(super) fn explain(vault: &str, name: &SecretName, failure: &SdkFailure) -> S
                     format!("the time for it ran out ({})", failure.tries()),
                 ),
                 End::Answer { status, body, .. } if is_vault => {
-                    answered(vault, status, &body, name, failure)
+                    answered(cloud, vault, status, &body, name, failure)
                 }
                 End::Answer { status, body, .. } => login_answered(&last.host, status, &body),
             }
@@ -115,6 +121,7 @@ fn unreachable(why: &TransportError) -> String {
 }
 
 fn answered(
+    cloud: &Cloud,
     vault: &str,
     status: u16,
     body: &str,
@@ -145,7 +152,7 @@ fn answered(
         403 => forbidden(code, &detail.message, &shown),
         401 => (
             SecretErrorKind::Login,
-            unauthorized(vault, &detail.message, &shown, failure),
+            unauthorized(cloud, vault, &detail.message, &shown, failure),
         ),
         408 | 429 | 500..=599 => (
             SecretErrorKind::Unavailable,
@@ -160,12 +167,18 @@ fn answered(
 
 /// A conversation opens with the vault's challenge. If nothing came after it,
 /// there was nothing to answer it with, and the SDK knows why.
-fn unauthorized(vault: &str, message: &str, shown: &str, failure: &SdkFailure) -> String {
+fn unauthorized(
+    cloud: &Cloud,
+    vault: &str,
+    message: &str,
+    shown: &str,
+    failure: &SdkFailure,
+) -> String {
     match &failure.text {
         Some(text) if failure.trace.answered_by(vault) < 2 => format!(
             "the vault's challenge could not be answered: {}{}",
             one_line(&text.replace('\n', " "), SHOWN * 2),
-            login_fix(text)
+            login_fix(cloud, text)
         ),
         Some(_) | None => format!(
             "the vault did not accept our login ({shown}){}",
@@ -174,13 +187,20 @@ fn unauthorized(vault: &str, message: &str, shown: &str, failure: &SdkFailure) -
     }
 }
 
-/// What to do where the Azure CLI was asked for the token and had none.
-fn login_fix(text: &str) -> &'static str {
-    if text.contains("AzureCliCredential") {
-        "; install the Azure CLI and run `az login`, or run where a managed identity is set up"
-    } else {
-        ""
+/// What to do where the Azure CLI was asked for the token and had none. It asks the
+/// cloud that was chosen in it, whatever ours is.
+fn login_fix(cloud: &Cloud, text: &str) -> String {
+    if !text.contains("AzureCliCredential") {
+        return String::new();
     }
+    let choose = match cloud.azure_cli_name() {
+        Some("AzureCloud") => String::new(),
+        Some(name) => format!("`az cloud set --name {name}` and "),
+        None => "`az cloud set` for this cloud and ".to_owned(),
+    };
+    format!(
+        "; install the Azure CLI and run {choose}`az login`, or run where a managed identity is set up"
+    )
 }
 
 fn forbidden(code: &str, message: &str, shown: &str) -> (SecretErrorKind, String) {

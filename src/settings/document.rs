@@ -23,6 +23,7 @@ pub type ReadFile<'f> = &'f dyn Fn(&Path) -> io::Result<String>;
 /// The tables of a document; absent ones have their defaults.
 #[derive(Debug, Default)]
 pub(super) struct Document<'d> {
+    pub(super) cloud: Option<Node<'d>>,
     pub(super) policy: Option<Node<'d>>,
     pub(super) witness_spark: Option<Node<'d>>,
     pub(super) witness_nodes: Option<Node<'d>>,
@@ -106,6 +107,7 @@ impl<'d> Document<'d> {
         let mut sorter = Sorter { source, mistakes };
         for (name, value) in root {
             match name.get_ref().as_ref() {
+                "cloud" => document.cloud = sorter.table("cloud", value),
                 "policy" => document.policy = sorter.table("policy", value),
                 "limits" => document.limits = sorter.table("limits", value),
                 "principal" => document.principals = sorter.tables("principal", value),
@@ -126,6 +128,7 @@ impl<'d> Document<'d> {
                         "workspaces",
                         "exempt",
                         "override",
+                        "cloud",
                         "limits",
                     ],
                 ),

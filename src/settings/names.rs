@@ -7,6 +7,7 @@
 use super::mistakes::Mistakes;
 use super::nearest;
 use super::tables;
+use crate::cloud;
 
 /// One app setting, or one variable of the platform.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +33,14 @@ pub const MODE: AppSetting = setting(
     "`report` changes nothing anywhere; `terminate` also terminates what is proven idle",
 );
 pub const CLOUD: AppSetting = setting(
-    "TERMINATE_CLUSTERS_CLOUD",
+    cloud::SETTING,
     "public",
-    "the Azure cloud; only `public` in this version",
+    "the Azure cloud: `public`, `us-gov`, `china`, or `custom` with the endpoints in `[cloud]`",
 );
 pub const KEY_VAULT_URL: AppSetting = setting(
     "TERMINATE_CLUSTERS_KEY_VAULT_URL",
     "",
-    "the vault that holds the service principal, `https://<name>.vault.azure.net`",
+    "the vault that holds the service principal, in the public cloud `https://<name>.vault.azure.net`",
 );
 pub const TENANT_ID: AppSetting = setting(
     "TERMINATE_CLUSTERS_TENANT_ID",

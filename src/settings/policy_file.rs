@@ -10,6 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::cloud_choice::Choice;
 use super::document::{self, ReadFile};
 use super::environment::Environment;
 use super::mistakes::{Mistakes, Place, SettingsError};
@@ -57,7 +58,9 @@ impl PolicyFile {
             }
         };
         // Modes come after the decision; the widest refuses nothing.
-        let parts = super::read_document(&source, environment, Mode::Terminate, &mut mistakes);
+        let mode = Mode::Terminate;
+        let choice = Choice::read(environment, &mut mistakes);
+        let parts = super::read_document(&source, environment, &choice, mode, &mut mistakes);
         match (mistakes.into_error(), parts, defaults()) {
             (None, Some(parts), Some(defaults)) => Ok(Self {
                 defaults,
@@ -134,7 +137,9 @@ fn defaults() -> Option<PolicySet> {
     };
     let mut mistakes = Mistakes::default();
     let nothing = Environment::default();
-    super::read_document(&empty, &nothing, Mode::Report, &mut mistakes).map(|parts| parts.policy)
+    let choice = Choice::read(&nothing, &mut mistakes);
+    let parts = super::read_document(&empty, &nothing, &choice, Mode::Report, &mut mistakes);
+    parts.map(|parts| parts.policy)
 }
 
 fn read_source(

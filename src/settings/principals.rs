@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use self::written::{AppSettings, NAME, Part, Written};
+use super::cloud_choice;
 use super::document::Document;
 use super::environment::Environment;
 use super::mistakes::Mistakes;
@@ -76,6 +77,7 @@ pub(super) fn read_tables(
     document: &Document<'_>,
     source: &Source,
     environment: &Environment,
+    cloud: Option<&Cloud>,
     mistakes: &mut Mistakes,
 ) -> Vec<PrincipalTable> {
     let mut reading = Reading {
@@ -86,13 +88,14 @@ pub(super) fn read_tables(
     let mut taken = BTreeSet::new();
     let tables = document.principals.iter();
     tables
-        .filter_map(|node| read_table(&mut reading, *node, &mut taken))
+        .filter_map(|node| read_table(&mut reading, *node, cloud, &mut taken))
         .collect()
 }
 
 fn read_table(
     reading: &mut Reading<'_>,
     node: Node<'_>,
+    cloud: Option<&Cloud>,
     taken: &mut BTreeSet<String>,
 ) -> Option<PrincipalTable> {
     let mut table = TableReader::new(reading, tables::PRINCIPAL, Some(node));
@@ -104,7 +107,7 @@ fn read_table(
         let name = Shown::new(name, workspaces::NAME_CHARS);
         table.note_key(&NAME, format!("is taken by another principal, \"{name}\""));
     }
-    let key_vault_url = read_vault(&mut table);
+    let key_vault_url = read_vault(&mut table, cloud);
     let application = read_application(&mut table);
     Some(PrincipalTable {
         name: PrincipalName::new(&name?),
@@ -127,6 +130,7 @@ fn parse_name(text: &str) -> Result<String, String> {
 /// the document. `is_used` says whether anyone uses the main one.
 pub(super) fn read(
     environment: &Environment,
+    cloud: Option<&Cloud>,
     tables: Vec<PrincipalTable>,
     is_used: bool,
     mistakes: &mut Mistakes,
@@ -136,7 +140,7 @@ pub(super) fn read(
         mistakes,
     };
     let is_begun = Part::OWN.iter().any(|part| main.is_given(*part));
-    let shared_vault = read_vault(&mut main);
+    let shared_vault = read_vault(&mut main, cloud);
     let mut found = Vec::new();
     if is_used || is_begun {
         found.extend(
@@ -186,13 +190,10 @@ fn note_missing_vault(main: &mut AppSettings<'_>, lacking: &[String]) {
     );
 }
 
-fn read_vault(written: &mut dyn Written) -> Option<Url> {
+fn read_vault(written: &mut dyn Written, cloud: Option<&Cloud>) -> Option<Url> {
     let url = written.text(Part::KeyVaultUrl)?;
-    noted(
-        written,
-        Part::KeyVaultUrl,
-        Cloud::public().key_vault_url(&url),
-    )
+    let parsed = cloud_choice::key_vault_url(cloud, &url);
+    noted(written, Part::KeyVaultUrl, parsed)
 }
 
 fn read_application(written: &mut dyn Written) -> Option<Application> {

@@ -2,7 +2,7 @@
 //! override their scalars.
 
 use super::key::Key;
-use super::{limits, overrides, policy_document, principals, workspaces};
+use super::{cloud_choice, limits, overrides, policy_document, principals, workspaces};
 
 /// A table as the documentation names it, with its keys.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ pub(super) const PRINCIPAL: TableReference = table("[[principal]]", principals::
 pub(super) const WORKSPACES: TableReference = table("[[workspaces]]", workspaces::KEYS);
 pub(super) const EXEMPT: TableReference = table("[[exempt]]", policy_document::EXEMPT_KEYS);
 pub(super) const OVERRIDE: TableReference = table("[[override]]", overrides::KEYS);
+pub(super) const CLOUD: TableReference = table("[cloud]", cloud_choice::KEYS);
 pub(super) const LIMITS: TableReference = TableReference {
     header: "[limits]",
     keys: limits::KEYS,
@@ -52,6 +53,7 @@ pub const TABLES: &[TableReference] = &[
     WORKSPACES,
     EXEMPT,
     OVERRIDE,
+    CLOUD,
     LIMITS,
 ];
 

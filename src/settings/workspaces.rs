@@ -5,6 +5,7 @@
 
 use url::Url;
 
+use super::cloud_choice;
 use super::document::Document;
 use super::environment::Environment;
 use super::key::{Key, Kind};
@@ -25,7 +26,7 @@ pub(super) const NAME_CHARS: usize = 64;
 pub struct WorkspaceSettings {
     /// The operator's name for it; unique without regard to case.
     pub name: String,
-    /// `https://adb-….azuredatabricks.net/`, no path, no query.
+    /// `https://adb-….azuredatabricks.net/` or another cloud's zone, no path, no query.
     pub url: Url,
     /// The ARM id, which the nodes witness needs.
     pub resource_id: Option<String>,
@@ -51,7 +52,7 @@ const NAME: Key = text(
 const URL: Key = text(
     "url",
     "",
-    "`https://adb-<number>.<number>.azuredatabricks.net`; required",
+    "in the public cloud `https://adb-<number>.<number>.azuredatabricks.net`; required",
 );
 const RESOURCE_ID: Key = text(
     "resource_id",
@@ -97,13 +98,21 @@ pub(super) const KEYS: &[Key] = &[
     SPARK_PRINCIPAL,
 ];
 
+/// What a workspace is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'k> {
+    /// `None` where its choice is a mistake.
+    pub(super) cloud: Option<&'k Cloud>,
+    pub(super) principals: &'k KnownPrincipals,
+}
+
 /// Reads every workspace; one with a mistake is left out and noted.
 pub(super) fn read(
     document: &Document<'_>,
     source: &Source,
     environment: &Environment,
     global_mode: Mode,
-    principals: &KnownPrincipals,
+    known: &Known<'_>,
     mistakes: &mut Mistakes,
 ) -> Vec<WorkspaceSettings> {
     let mut reading = Reading {
@@ -114,7 +123,7 @@ pub(super) fn read(
     let mut found: Vec<WorkspaceSettings> = Vec::new();
     for node in &document.workspaces {
         let mut table = TableReader::new(&mut reading, tables::WORKSPACES, Some(*node));
-        if let Some(workspace) = read_one(&mut table, global_mode, principals) {
+        if let Some(workspace) = read_one(&mut table, global_mode, known) {
             refuse_repetition(&mut table, &found, &workspace);
             found.push(workspace);
         }
@@ -125,13 +134,13 @@ pub(super) fn read(
 fn read_one(
     table: &mut TableReader<'_>,
     global_mode: Mode,
-    principals: &KnownPrincipals,
+    known: &Known<'_>,
 ) -> Option<WorkspaceSettings> {
     let name = table.required_text(&NAME);
     let name = name.and_then(|name| table.parsed(&NAME, &name, parse_name));
     let url = table.required_text(&URL);
-    let url =
-        url.and_then(|url| table.parsed(&URL, &url, |text| Cloud::public().workspace_url(text)));
+    let parse_url = |text: &str| cloud_choice::workspace_url(known.cloud, text);
+    let url = url.and_then(|url| table.parsed(&URL, &url, parse_url));
     let resource_id = table.text(&RESOURCE_ID);
     let resource_id =
         resource_id.and_then(|id| table.parsed(&RESOURCE_ID, &id, values::parse_resource_id));
@@ -145,7 +154,7 @@ fn read_one(
     let sees_all_runs = table.flag(&SEES_ALL_RUNS);
     let mut principal = |key: &Key| {
         let name = table.text(key)?;
-        table.parsed(key, &name, |name| principals.find(name))
+        table.parsed(key, &name, |name| known.principals.find(name))
     };
     let (asks, asks_drivers) = (principal(&PRINCIPAL), principal(&SPARK_PRINCIPAL));
     Some(WorkspaceSettings {

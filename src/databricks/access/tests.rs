@@ -80,6 +80,19 @@ fn every_recorded_refusal_is_a_kind_of_its_own() {
 }
 
 #[test]
+fn the_tenant_of_a_workspace_is_read_from_the_issuer_of_every_cloud() {
+    for issuer in ["sts.windows.net", "sts.chinacloudapi.cn"] {
+        let page = format!(
+            "<title>Expected iss claim to be: https://{issuer}/{TENANT}/, but was: https://{issuer}/b/.</title>"
+        );
+        let expected = AccessProblem::WrongTenant {
+            expected: Some(TENANT.to_owned()),
+        };
+        assert_eq!(answered(400, HTML, &page), expected, "{issuer}");
+    }
+}
+
+#[test]
 fn a_redirect_names_the_network_or_the_login_page() {
     let host = "https://adb-1.2.azuredatabricks.net";
     for number in [1, 2, 8] {

@@ -108,7 +108,7 @@ fn the_vault_of_the_app_settings_is_needed_where_a_principal_has_none() {
     assert_eq!(
         without_vault(&both).mistakes(),
         [
-            "`TERMINATE_CLUSTERS_KEY_VAULT_URL` is not set, and `main`, `b` would be read from there: the vault that holds the service principal, `https://<name>.vault.azure.net`"
+            "`TERMINATE_CLUSTERS_KEY_VAULT_URL` is not set, and `main`, `b` would be read from there: the vault that holds the service principal, in the public cloud `https://<name>.vault.azure.net`"
         ]
     );
     let own = format!(
