@@ -53,6 +53,11 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
     text
 }
 
+/// Hexadecimal digits in capitals.
+pub(crate) fn hex_upper(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// Escapes text for an HTML page.
 pub(crate) fn html(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -136,6 +141,24 @@ pub(crate) fn entra_time(epoch_ms: i64) -> String {
         .unwrap_or_default()
 }
 
+/// Ten millionths of a second and a `Z`, as Entra writes the bounds of an assertion.
+pub(crate) fn assertion_time(epoch_ms: i64) -> String {
+    date_time(epoch_ms)
+        .format(format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]Z"
+        ))
+        .unwrap_or_default()
+}
+
+/// As Entra writes the bounds of a key: American, without a zone.
+pub(crate) fn key_time(epoch_ms: i64) -> String {
+    date_time(epoch_ms)
+        .format(format_description!(
+            "[month]/[day]/[year] [hour]:[minute]:[second]"
+        ))
+        .unwrap_or_default()
+}
+
 /// Reads an RFC 3339 time as milliseconds since the epoch.
 pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -179,6 +202,12 @@ mod tests {
         assert_eq!(spark_time(1_795_357_810_054), "2026-11-22T14:30:10.054GMT");
         assert_eq!(arm_time(1_795_357_810_054), "2026-11-22T14:30:10Z");
         assert_eq!(entra_time(1_795_357_810_054), "2026-11-22 14:30:10Z");
+        assert_eq!(
+            assertion_time(1_795_357_810_054),
+            "2026-11-22T14:30:10.0540000Z"
+        );
+        assert_eq!(key_time(1_795_357_810_054), "11/22/2026 14:30:10");
+        assert_eq!(hex_upper(&[0x0a, 0xff]), "0AFF");
         assert_eq!(
             parse_time("2026-11-22T14:30:10.054Z"),
             Some(1_795_357_810_054)

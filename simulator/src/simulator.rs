@@ -205,6 +205,9 @@ impl Simulator {
                 if workspace.access == Access::Contributor {
                     text.push_str("access = \"contributor\"\n");
                 }
+                for line in &workspace.policy_lines {
+                    let _ = writeln!(text, "{line}");
+                }
                 text.push('\n');
             }
             text

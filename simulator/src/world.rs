@@ -6,6 +6,7 @@
 
 mod activity;
 mod build;
+mod certificate;
 mod change;
 mod clock;
 mod cluster;
@@ -22,14 +23,16 @@ mod workspace;
 
 use std::time::Duration;
 
+pub(crate) use certificate::SignatureAlgorithm;
+pub use certificate::{Certificate, certify};
 pub use clock::{Clock, Moment, hours, minutes, seconds};
 pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
 pub use member::{AlreadyExists, Member, Scim, Spread, WORKSPACE_ACCESS};
-pub use principal::{ArmRights, ClientSecret, ManagedIdentity, Principal};
+pub use principal::{ArmRights, ClientSecret, FederatedCredential, ManagedIdentity, Principal};
 pub use run::{Run, StateStyle, Task, TaskForm};
 pub use spark::{OtherApplication, Spark, SparkJob, SqlExecution, Stream, StreamingPage};
 pub(crate) use token::TokenStore;
-pub use token::{Audience, DATABRICKS_APP_ID, Token};
+pub use token::{Audience, DATABRICKS_APP_ID, TOKEN_EXCHANGE, Token};
 pub use upstream::{Upstream, UpstreamHost};
 pub use vault::{SecretVersion, Vault, VaultSecret};
 pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Tagged, Vm};
@@ -57,7 +60,7 @@ pub struct World {
     pub tenants: Vec<String>,
     /// Service principals.
     pub principals: Vec<Principal>,
-    /// The Function App's own identity.
+    /// The Function App's own identities.
     pub identity: ManagedIdentity,
     /// Key vaults.
     pub vaults: Vec<Vault>,
@@ -70,6 +73,8 @@ pub struct World {
     /// Minutes for which Azure Monitor has no data yet.
     pub metrics_lag_minutes: u32,
     pub(crate) tokens: TokenStore,
+    /// Every client assertion that Entra was sent, for [`World::secrets`].
+    pub(crate) assertions: Vec<String>,
 }
 
 /// How Entra words its refusals.
@@ -103,6 +108,7 @@ impl World {
             entra_errors: EntraErrors::WithEscapes,
             metrics_lag_minutes: 3,
             tokens: TokenStore::default(),
+            assertions: Vec::new(),
         }
     }
 
@@ -120,12 +126,22 @@ impl World {
         self
     }
 
-    /// Adds a service principal, in the place of one of the same name. Workspaces and vaults must name it
-    /// before it may do anything there.
+    /// Adds a service principal, in the place of one of the same name, and its tenant. Workspaces and vaults
+    /// must name it before it may do anything there.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principals.retain(|known| known.name != principal.name);
+        if !self.tenants.contains(&principal.tenant) {
+            self.tenants.push(principal.tenant.clone());
+        }
         self.principals.push(principal);
+        self
+    }
+
+    /// Assigns a user-assigned identity to the Function App.
+    #[must_use]
+    pub fn user_assigned(mut self, identity: Principal) -> Self {
+        self.identity.user_assigned.push(identity.without_secret());
         self
     }
 
@@ -210,8 +226,9 @@ impl World {
         cluster.state_at(self.now()).to_owned()
     }
 
-    /// Everything that must never show in a log: client secrets, tokens given out, and the identity
-    /// header.
+    /// Everything that must never show in a log: client secrets, tokens given out, to managed identities
+    /// too, the assertions that clients signed, and the identity header. What makes each of them one is what
+    /// follows its last dot, the signature.
     pub fn secrets(&self) -> Vec<String> {
         let client_secrets = self
             .principals
@@ -220,6 +237,7 @@ impl World {
         let tokens = self.tokens.all().iter().map(|token| token.value.clone());
         client_secrets
             .chain(tokens)
+            .chain(self.assertions.iter().cloned())
             .chain([self.identity.header.clone()])
             .collect()
     }
@@ -229,12 +247,21 @@ impl World {
         self.tokens.all().to_vec()
     }
 
+    /// The tenant of the subscription that a resource's path begins with.
+    pub(crate) fn tenant_of_resource(&self, path: &str) -> &str {
+        let subscription = path.split('/').nth(2).unwrap_or_default();
+        let is_there = |workspace: &&Workspace| {
+            let own = workspace.resource_id.split('/').nth(2);
+            own.is_some_and(|own| own.eq_ignore_ascii_case(subscription))
+        };
+        let workspace = self.workspaces.iter().find(is_there);
+        workspace.map_or(TENANT_ID, |workspace| &workspace.tenant)
+    }
+
     pub(crate) fn principal_named(&self, name: &str) -> Option<&Principal> {
-        if name == self.identity.principal.name {
-            return Some(&self.identity.principal);
-        }
-        self.principals
-            .iter()
+        self.identity
+            .all()
+            .chain(&self.principals)
             .find(|principal| principal.name == name)
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
             request.method, request.path
         ));
     }
-    let principal = match bearer::check_request(world, request, Audience::Arm) {
+    let tenant = world.tenant_of_resource(&request.path);
+    let principal = match bearer::check_request(world, request, Audience::Arm, tenant) {
         Ok(token) => world.principal_named(&token.principal),
         Err(bad) => return refuse_token(&bad),
     };

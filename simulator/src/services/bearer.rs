@@ -20,11 +20,12 @@ pub(super) enum BadToken {
     Tenant(Token),
 }
 
-/// The token of a request, if it is good for this audience in the world's own tenant.
+/// The token of a request, if it is good for this audience in this tenant.
 pub(super) fn check(
     world: &World,
     value: Option<&str>,
     audience: Audience,
+    tenant: &str,
 ) -> Result<Token, BadToken> {
     let value = value.ok_or(BadToken::Missing)?;
     let token = world
@@ -38,7 +39,7 @@ pub(super) fn check(
     if !accepted {
         return Err(BadToken::Audience(token));
     }
-    if token.tenant != crate::world::TENANT_ID {
+    if !token.tenant.eq_ignore_ascii_case(tenant) {
         return Err(BadToken::Tenant(token));
     }
     if token.expires_at_ms <= world.clock.now_ms() {
@@ -52,6 +53,7 @@ pub(super) fn check_request(
     world: &World,
     request: &Request,
     audience: Audience,
+    tenant: &str,
 ) -> Result<Token, BadToken> {
-    check(world, request.bearer(), audience)
+    check(world, request.bearer(), audience, tenant)
 }

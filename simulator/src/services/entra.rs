@@ -1,8 +1,11 @@
-//! Entra's token endpoint, v2.0 and v1, for the client credentials grant with a secret.
+//! Entra's token endpoint, v2.0 and v1, for the client credentials grant with a secret or an assertion.
 //!
 //! Refusals follow the recorded shape (`error`, `error_description` that starts with the AADSTS code,
 //! `error_codes`, `timestamp`, `trace_id`, `correlation_id`, `error_uri`), with or without line breaks in
-//! the description. Client assertions are not simulated and count as unarranged.
+//! the description. What is wrong with an assertion is the affair of the modules below.
+
+mod assertion;
+mod federated;
 
 use serde_json::json;
 
@@ -28,8 +31,46 @@ enum Endpoint {
     V2,
 }
 
-/// Why a token was refused: HTTP status, OAuth error, AADSTS number, sentence.
-struct Refusal(u16, &'static str, u32, String);
+/// The only type of assertion that there is.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Why a token was refused.
+struct Refusal {
+    /// The HTTP status.
+    status: u16,
+    /// The OAuth error.
+    error: &'static str,
+    /// The AADSTS number.
+    code: u32,
+    sentence: String,
+    /// Why no client should ever have sent this, if so.
+    violation: Option<String>,
+}
+
+impl Refusal {
+    fn request(code: u32, sentence: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            error: "invalid_request",
+            code,
+            sentence: sentence.into(),
+            violation: None,
+        }
+    }
+
+    fn client(code: u32, sentence: impl Into<String>) -> Self {
+        Self {
+            status: 401,
+            error: "invalid_client",
+            ..Self::request(code, sentence)
+        }
+    }
+
+    fn violation(mut self, why: impl Into<String>) -> Self {
+        self.violation = Some(why.into());
+        self
+    }
+}
 
 fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint) -> Answer {
     if world.entra_errors == EntraErrors::Html502 {
@@ -39,8 +80,8 @@ fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint)
         );
     }
     let form = request.form_body();
-    if form.first("client_assertion").is_some() {
-        return Answer::unarranged("a token request with a client assertion");
+    if let Some(assertion) = form.first("client_assertion") {
+        world.assertions.push(assertion.to_owned());
     }
     let asked_for = match endpoint {
         Endpoint::V1 => form.first("resource"),
@@ -48,20 +89,22 @@ fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint)
             .first("scope")
             .map(|scope| scope.strip_suffix("/.default").unwrap_or("")),
     };
-    let Some(audience) = asked_for.and_then(Audience::of_resource) else {
+    let audience = asked_for.and_then(Audience::of_resource);
+    // Entra itself is for managed identities.
+    let audience = audience.filter(|audience| *audience != Audience::TokenExchange);
+    let Some(audience) = audience else {
         let scope = asked_for.unwrap_or_default();
-        let refusal = Refusal(
-            400,
-            "invalid_resource",
-            500_011,
-            format!(
-                "The resource principal named {scope} was not found in the tenant named {tenant}."
-            ),
+        let sentence = format!(
+            "The resource principal named {scope} was not found in the tenant named {tenant}."
         );
-        return refuse(world, &refusal)
-            .violation(format!("a token for the unknown scope {scope:?}"));
+        let refusal = Refusal {
+            error: "invalid_resource",
+            ..Refusal::request(500_011, sentence)
+        };
+        let why = format!("a token for the unknown scope {scope:?}");
+        return refuse(world, &refusal.violation(why));
     };
-    match principal(world, tenant, &form) {
+    match principal(world, &request.host, tenant, &form) {
         Ok(principal) => grant(
             world,
             &principal,
@@ -74,11 +117,10 @@ fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint)
 }
 
 /// The principal that a form proves to be.
-fn principal(world: &World, tenant: &str, form: &Query) -> Result<Principal, Refusal> {
+fn principal(world: &World, host: &str, tenant: &str, form: &Query) -> Result<Principal, Refusal> {
     if form.first("grant_type") != Some("client_credentials") {
-        let sentence =
-            "The request body must contain the following parameter: 'grant_type'.".to_owned();
-        return Err(Refusal(400, "invalid_request", 900_144, sentence));
+        let sentence = "The request body must contain the following parameter: 'grant_type'.";
+        return Err(Refusal::request(900_144, sentence));
     }
     if !world
         .tenants
@@ -88,7 +130,7 @@ fn principal(world: &World, tenant: &str, form: &Query) -> Result<Principal, Ref
         let sentence = format!(
             "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
         );
-        return Err(Refusal(400, "invalid_request", 90_002, sentence));
+        return Err(Refusal::request(90_002, sentence));
     }
     let client_id = form.first("client_id").unwrap_or_default();
     let found = world.principals.iter().find(|known| {
@@ -98,22 +140,54 @@ fn principal(world: &World, tenant: &str, form: &Query) -> Result<Principal, Ref
         let sentence = format!(
             "Application with identifier '{client_id}' was not found in the directory '{tenant}'."
         );
-        return Err(Refusal(400, "unauthorized_client", 700_016, sentence));
+        return Err(Refusal {
+            error: "unauthorized_client",
+            ..Refusal::request(700_016, sentence)
+        });
     };
-    let secret = form.first("client_secret").unwrap_or_default();
+    match (form.first("client_secret"), form.first("client_assertion")) {
+        (Some(secret), None) => check_secret(principal, secret)?,
+        (None, Some(presented)) => {
+            if form.first("client_assertion_type") != Some(JWT_BEARER) {
+                let sentence = "The request body must contain the following parameter: 'client_assertion_type'.";
+                let refusal = Refusal::request(900_144, sentence);
+                return Err(refusal.violation("an assertion without its type"));
+            }
+            assertion::check(
+                world,
+                principal,
+                &format!("https://{host}/{tenant}"),
+                presented,
+            )?;
+        }
+        (None, None) => {
+            let sentence = "The request body must contain the following parameter: 'client_assertion' or \
+                            'client_secret'.";
+            return Err(Refusal::client(7_000_218, sentence));
+        }
+        (Some(_), Some(_)) => {
+            let refusal = Refusal::request(90_023, "The request holds two credentials.");
+            return Err(refusal.violation("a client secret beside an assertion"));
+        }
+    }
+    Ok(principal.clone())
+}
+
+fn check_secret(principal: &Principal, secret: &str) -> Result<(), Refusal> {
+    let client_id = &principal.client_id;
     if principal.accepts(secret) {
-        return Ok(principal.clone());
+        return Ok(());
     }
     if principal.accepted(secret) {
         let sentence =
             format!("The provided client secret keys for app '{client_id}' are expired.");
-        return Err(Refusal(401, "invalid_client", 7_000_222, sentence));
+        return Err(Refusal::client(7_000_222, sentence));
     }
     let sentence = format!(
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
          not the client secret ID, for a secret added to app '{client_id}'."
     );
-    Err(Refusal(401, "invalid_client", 7_000_215, sentence))
+    Err(Refusal::client(7_000_215, sentence))
 }
 
 fn grant(
@@ -147,7 +221,13 @@ fn grant(
 }
 
 fn refuse(world: &World, refusal: &Refusal) -> Answer {
-    let Refusal(status, error, code, sentence) = refusal;
+    let Refusal {
+        status,
+        error,
+        code,
+        sentence,
+        violation,
+    } = refusal;
     let timestamp = encode::entra_time(world.clock.now_ms());
     let trace_id = encode::guid_for(&format!("trace {timestamp} {code}"));
     let correlation_id = encode::guid_for(&format!("correlation {timestamp} {code}"));
@@ -171,7 +251,11 @@ fn refuse(world: &World, refusal: &Refusal) -> Answer {
         "correlation_id": correlation_id,
         "error_uri": format!("https://{}/error?code={code}", super::LOGIN_HOST),
     });
-    Answer::json(*status, &body)
+    let answer = Answer::json(*status, &body);
+    match violation {
+        Some(why) => answer.violation(why),
+        None => answer,
+    }
 }
 
 /// What MSAL asks for first when it is told an authority.

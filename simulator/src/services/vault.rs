@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bearer::{self, BadToken};
 use crate::http::{Answer, Request};
-use crate::world::{Audience, SecretVersion, TENANT_ID, Token, Vault, World};
+use crate::world::{Audience, SecretVersion, Token, Vault, World};
 
 const API_VERSIONS: [&str; 10] = [
     "7.0",
@@ -41,9 +41,9 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     if let Some(key) = request.query.unknown_key(&["api-version"]) {
         return Answer::unarranged(format!("the query key {key:?} at the vault"));
     }
-    let token = match bearer::check_request(world, request, Audience::Vault) {
+    let token = match bearer::check_request(world, request, Audience::Vault, &vault.tenant) {
         Ok(token) => token,
-        Err(bad) => return challenge(&bad),
+        Err(bad) => return challenge(&bad, &vault.tenant),
     };
     let api_version = request.query.first("api-version").unwrap_or_default();
     if !API_VERSIONS.contains(&api_version) {
@@ -56,7 +56,7 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     secret(world, vault, name, version)
 }
 
-fn challenge(bad: &BadToken) -> Answer {
+fn challenge(bad: &BadToken, tenant: &str) -> Answer {
     let message = match bad {
         BadToken::Missing => "AKV10000: Request is missing a Bearer or PoP token.",
         BadToken::Unknown => "AKV10001: [BearerReadAccessTokenFailed] Error validating token.",
@@ -69,7 +69,7 @@ fn challenge(bad: &BadToken) -> Answer {
         BadToken::Tenant(_) => "AKV10032: Invalid issuer.",
     };
     let challenge = format!(
-        "Bearer authorization=\"https://{}/{TENANT_ID}\", resource=\"https://vault.azure.net\"",
+        "Bearer authorization=\"https://{}/{tenant}\", resource=\"https://vault.azure.net\"",
         super::LOGIN_HOST
     );
     refuse(401, "Unauthorized", message, None).header("www-authenticate", &challenge)

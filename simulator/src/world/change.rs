@@ -10,7 +10,7 @@ use super::clock::Moment;
 use super::cluster::{Cluster, DriverProxy, Machine, Termination, context_id};
 use super::spark::{Spark, SparkJob, Stream};
 use super::vm::{Load, MetricsQuirk};
-use super::{ClientSecret, Principal, Run, TaskForm, Workspace, World};
+use super::{Certificate, ClientSecret, Principal, Run, TaskForm, Workspace, World};
 use crate::encode;
 
 impl World {
@@ -180,6 +180,11 @@ impl World {
         }
     }
 
+    /// Registers another certificate for a principal and forgets those it had. Tokens in hand stay valid.
+    pub fn rotate_certificate(&mut self, principal: &str, fresh: Certificate) {
+        self.principal_mut(principal).certificates = vec![fresh];
+    }
+
     /// Takes all tokens of a principal back; new ones can be had.
     pub fn revoke_tokens(&mut self, principal: &str) {
         for token in self.tokens.all_mut() {
@@ -194,10 +199,12 @@ impl World {
     /// # Panics
     /// If there is none of this name.
     pub fn principal_mut(&mut self, name: &str) -> &mut Principal {
-        if name == self.identity.principal.name {
-            return &mut self.identity.principal;
-        }
-        let Some(principal) = self.principals.iter_mut().find(|known| known.name == name) else {
+        let identity = &mut self.identity;
+        let managed = std::iter::once(&mut identity.principal).chain(&mut identity.user_assigned);
+        let Some(principal) = managed
+            .chain(&mut self.principals)
+            .find(|known| known.name == name)
+        else {
             panic!("the world holds no principal {name:?}");
         };
         principal

@@ -6,9 +6,14 @@
 use serde_json::json;
 
 use crate::encode;
+use crate::services::LOGIN_HOST;
 
 /// The application id of Azure Databricks, the audience of its tokens.
 pub const DATABRICKS_APP_ID: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
+/// What a managed identity's token is asked for that is to prove an app registration.
+pub const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
+/// The application id behind [`TOKEN_EXCHANGE`], which the token names in its place.
+const TOKEN_EXCHANGE_APP_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub enum Audience {
     Management,
     /// The same as [`Audience::Management`] without its final slash, which Databricks does not accept.
     ManagementWithoutSlash,
+    /// Entra itself: the token of a managed identity in the place of a client secret.
+    TokenExchange,
 }
 
 impl Audience {
@@ -34,6 +41,7 @@ impl Audience {
             "https://vault.azure.net" | "https://vault.azure.net/" => Some(Self::Vault),
             "https://management.core.windows.net/" => Some(Self::Management),
             "https://management.core.windows.net" => Some(Self::ManagementWithoutSlash),
+            TOKEN_EXCHANGE => Some(Self::TokenExchange),
             _ => None,
         }
     }
@@ -45,6 +53,7 @@ impl Audience {
             Self::Vault => "https://vault.azure.net",
             Self::Management => "https://management.core.windows.net/",
             Self::ManagementWithoutSlash => "https://management.core.windows.net",
+            Self::TokenExchange => TOKEN_EXCHANGE_APP_ID,
         }
     }
 }
@@ -60,6 +69,8 @@ pub struct Token {
     pub tenant: String,
     /// The name of the principal that it speaks for.
     pub principal: String,
+    /// That principal's object id.
+    pub object_id: String,
     /// When it expires, in milliseconds since the epoch by the world's clock.
     pub expires_at_ms: i64,
     /// Whether it was taken back before that.
@@ -74,11 +85,20 @@ impl std::fmt::Debug for Token {
 
 impl Token {
     pub(crate) fn issuer(&self) -> String {
-        format!("https://sts.windows.net/{}/", self.tenant)
+        issuer(self.audience, &self.tenant)
     }
 
     pub(crate) fn audience_claim(&self) -> &'static str {
         self.audience.claim()
+    }
+}
+
+/// Who signs: tokens for Entra itself are of the second version, all others of the first.
+fn issuer(audience: Audience, tenant: &str) -> String {
+    if audience == Audience::TokenExchange {
+        format!("https://{LOGIN_HOST}/{tenant}/v2.0")
+    } else {
+        format!("https://sts.windows.net/{tenant}/")
     }
 }
 
@@ -101,14 +121,15 @@ impl TokenStore {
         let expires_at_ms = now_ms + i64::from(lifetime_s) * 1000;
         let claims = json!({
             "aud": audience.claim(),
-            "iss": format!("https://sts.windows.net/{}/", principal.tenant),
+            "iss": issuer(audience, &principal.tenant),
             "appid": principal.client_id,
             "oid": principal.object_id,
+            "sub": principal.object_id,
             "tid": principal.tenant,
             "iat": now_ms / 1000,
             "nbf": now_ms / 1000,
             "exp": expires_at_ms / 1000,
-            "ver": "1.0",
+            "ver": if audience == Audience::TokenExchange { "2.0" } else { "1.0" },
         });
         let signature = encode::hex32_for(&format!("{serial} {now_ms} {}", principal.client_id));
         let value = format!(
@@ -122,6 +143,7 @@ impl TokenStore {
             audience,
             tenant: principal.tenant.clone(),
             principal: principal.name.clone(),
+            object_id: principal.object_id.clone(),
             expires_at_ms,
             is_revoked: false,
         };

@@ -9,6 +9,8 @@ use crate::encode;
 pub struct Vault {
     /// The first label of its host name.
     pub name: String,
+    /// The tenant whose tokens it takes.
+    pub tenant: String,
     /// Its secrets.
     pub secrets: Vec<VaultSecret>,
     /// The names of the principals with the right to read secrets.
@@ -50,6 +52,7 @@ impl Vault {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            tenant: super::TENANT_ID.to_owned(),
             secrets: Vec::new(),
             readers: vec!["function-app".to_owned()],
         }

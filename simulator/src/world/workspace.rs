@@ -19,6 +19,8 @@ pub const SUBSCRIPTION_ID: &str = "00000000-1111-2222-3333-444444444444";
 pub struct Workspace {
     /// The name.
     pub name: String,
+    /// The tenant whose tokens it takes.
+    pub tenant: String,
     /// The workspace (organisation) id.
     pub id: u64,
     /// The public host name, without scheme.
@@ -51,6 +53,8 @@ pub struct Workspace {
     pub page_end: PageEnd,
     /// Whether the policy says that its principal sees all runs.
     pub sees_all_runs: bool,
+    /// Further lines of the policy about it.
+    pub policy_lines: Vec<String>,
     /// `properties.publicNetworkAccess`.
     pub public_network_access: String,
     /// `properties.provisioningState`.
@@ -128,6 +132,7 @@ impl Workspace {
         let group = format!("/subscriptions/{SUBSCRIPTION_ID}/resourceGroups");
         Self {
             name: name.to_owned(),
+            tenant: super::TENANT_ID.to_owned(),
             id,
             host: format!("adb-{id}.{}.azuredatabricks.net", id % 20),
             resource_id: format!(
@@ -149,6 +154,7 @@ impl Workspace {
             vm_page_size: 50,
             page_end: PageEnd::Absent,
             sees_all_runs: false,
+            policy_lines: Vec::new(),
             public_network_access: "Enabled".to_owned(),
             provisioning_state: "Succeeded".to_owned(),
             is_deleted: false,
@@ -217,6 +223,25 @@ impl Workspace {
     #[must_use]
     pub fn without_member(mut self, principal: &str) -> Self {
         self.members.retain(|known| known.principal != principal);
+        self
+    }
+
+    /// Puts it, with the subscription that holds it, into another tenant. The main principal is no member
+    /// there.
+    #[must_use]
+    pub fn in_tenant(mut self, tenant: &str) -> Self {
+        let subscription = encode::guid_for(&format!("subscription {tenant}"));
+        for id in [&mut self.resource_id, &mut self.managed_group_id] {
+            *id = id.replace(SUBSCRIPTION_ID, &subscription);
+        }
+        tenant.clone_into(&mut self.tenant);
+        self.without_member(super::MAIN)
+    }
+
+    /// Adds a line to what the policy says about it, such as `principal = "other"`.
+    #[must_use]
+    pub fn policy_line(mut self, line: &str) -> Self {
+        self.policy_lines.push(line.to_owned());
         self
     }
 

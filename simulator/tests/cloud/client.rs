@@ -109,11 +109,39 @@ impl Client {
         secret: &str,
         scope: &str,
     ) -> Result<Reply, reqwest::Error> {
+        let proof = [("client_secret", secret)];
+        self.ask_with(tenant, id, &proof, scope).await
+    }
+
+    /// Asks for a token with an assertion in the place of a secret.
+    pub(crate) async fn ask_with_assertion(
+        &self,
+        tenant: &str,
+        id: &str,
+        assertion: &str,
+        scope: &str,
+    ) -> Result<Reply, reqwest::Error> {
+        let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let proof = [
+            ("client_assertion_type", jwt),
+            ("client_assertion", assertion),
+        ];
+        self.ask_with(tenant, id, &proof, scope).await
+    }
+
+    /// Asks for a token with these fields as proof.
+    pub(crate) async fn ask_with(
+        &self,
+        tenant: &str,
+        id: &str,
+        proof: &[(&str, &str)],
+        scope: &str,
+    ) -> Result<Reply, reqwest::Error> {
         let form: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", id)
-            .append_pair("client_secret", secret)
             .append_pair("scope", scope)
+            .extend_pairs(proof)
             .finish();
         let url = format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
         let request = self

@@ -5,11 +5,13 @@
 
 mod access;
 mod arm;
+mod assertions;
 mod client;
 mod clusters;
 mod driver;
 mod entra;
 mod faults;
+mod identities;
 mod members;
 mod path;
 mod proxy;

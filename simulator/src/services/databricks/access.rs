@@ -11,9 +11,7 @@ use super::{Caller, error};
 use crate::encode;
 use crate::http::{Answer, Request};
 use crate::services::bearer::{self, BadToken};
-use crate::world::{
-    Access, Audience, DATABRICKS_APP_ID, Member, PrivateLink, TENANT_ID, Token, World,
-};
+use crate::world::{Access, Audience, DATABRICKS_APP_ID, Member, PrivateLink, Token, World};
 
 const MANAGEMENT_TOKEN: &str = "x-databricks-azure-sp-management-token";
 const RESOURCE_ID: &str = "x-databricks-azure-workspace-resource-id";
@@ -38,15 +36,16 @@ pub(super) fn enter(world: &mut World, request: &Request) -> Result<Caller, Answ
     }
     let access = workspace.access.clone();
     let workspace_id = workspace.id;
+    let tenant = workspace.tenant.clone();
     if request.path == LOGIN_PATH {
         return Err(login_page());
     }
     if let Some(refusal) = refuse_network(&access, workspace_id) {
         return Err(refusal);
     }
-    let token = match bearer::check_request(world, request, Audience::Databricks) {
+    let token = match bearer::check_request(world, request, Audience::Databricks, &tenant) {
         Ok(token) => token,
-        Err(bad) => return Err(refuse_token(&bad)),
+        Err(bad) => return Err(refuse_token(&bad, &tenant)),
     };
     if let Some(refusal) = refuse_caller(&access, &token) {
         return Err(refusal);
@@ -117,14 +116,14 @@ fn refuse_public_network(shape: PrivateLink, workspace_id: u64) -> Answer {
     }
 }
 
-fn refuse_token(bad: &BadToken) -> Answer {
+fn refuse_token(bad: &BadToken, tenant: &str) -> Answer {
     match bad {
         BadToken::Missing => credential_not_sent(),
         BadToken::Unknown => html_error(403, "Invalid access token.", "/"),
         BadToken::Expired => expired(401),
         BadToken::Audience(token) => wrong_claim("aud", DATABRICKS_APP_ID, token.audience_claim()),
         BadToken::Tenant(token) => {
-            let expected = format!("https://sts.windows.net/{TENANT_ID}/");
+            let expected = format!("https://sts.windows.net/{tenant}/");
             wrong_claim("iss", &expected, &token.issuer())
         }
     }
@@ -208,8 +207,9 @@ fn join(world: &mut World, request: &Request, token: &Token) -> Result<bool, Ans
         let sentence = format!("The workspace with resource ID {resource_id} could not be found.");
         return Err(html_error(404, &sentence, &request.path));
     }
-    let management = bearer::check(world, Some(management), Audience::Management)
-        .map_err(|bad| refuse_token(&bad))?;
+    let tenant = &workspace.tenant;
+    let management = bearer::check(world, Some(management), Audience::Management, tenant)
+        .map_err(|bad| refuse_token(&bad, tenant))?;
     let is_contributor = management.principal == token.principal
         && world
             .principal_named(&token.principal)
