@@ -73,11 +73,20 @@ pub(super) fn find_source(
     Source { name, text }
 }
 
-/// Parses the text; `None` after a syntax error, all of which are noted.
+/// Room for thousands of workspaces; what is longer was meant to be something else.
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// Parses the text; `None` after a syntax error, all of which are noted, and for
+/// a text that is too long to be a document of ours.
 pub(super) fn parse<'d>(
     source: &'d Source,
     mistakes: &mut Mistakes,
 ) -> Option<Spanned<DeTable<'d>>> {
+    if source.text.len() > MOST_BYTES {
+        let problem = "is longer than 1 MiB, which no policy needs; put the right text there";
+        mistakes.note(Place::File(source.name.clone()), "", problem);
+        return None;
+    }
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);

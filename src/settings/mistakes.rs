@@ -64,9 +64,17 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Mistakes beyond which nobody reads on: a document with more of them was meant
+/// to be something else.
+const MOST_TOLD: usize = 100;
+
 /// Collects mistakes while reading goes on.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes(Vec<Mistake>);
+pub(super) struct Mistakes {
+    told: Vec<Mistake>,
+    /// Whether there are more than are told.
+    has_more: bool,
+}
 
 impl Mistakes {
     /// `problem` continues a sentence that begins with the key.
@@ -76,8 +84,13 @@ impl Mistakes {
             key: key.to_owned(),
             problem: problem.into(),
         };
-        if !self.0.contains(&mistake) {
-            self.0.push(mistake);
+        if self.told.contains(&mistake) {
+            return;
+        }
+        if self.told.len() < MOST_TOLD {
+            self.told.push(mistake);
+        } else {
+            self.has_more = true;
         }
     }
 
@@ -87,8 +100,16 @@ impl Mistakes {
 
     /// The error, when there is one: settings first, then each file by line.
     pub(super) fn into_error(mut self) -> Option<SettingsError> {
-        self.0.sort_by(|a, b| a.place.cmp(&b.place));
-        (!self.0.is_empty()).then_some(SettingsError { mistakes: self.0 })
+        self.told.sort_by(|a, b| a.place.cmp(&b.place));
+        if self.has_more {
+            self.told.push(Mistake {
+                place: Place::Setting,
+                key: String::new(),
+                problem: format!("there are more than these {MOST_TOLD} mistakes"),
+            });
+        }
+        let mistakes = self.told;
+        (!mistakes.is_empty()).then_some(SettingsError { mistakes })
     }
 }
 

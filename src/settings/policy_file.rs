@@ -90,9 +90,13 @@ impl PolicyFile {
             workspaces: &workspaces,
             now,
         });
+        // It was read without a mistake, so it parses again.
+        let mut none = Mistakes::default();
+        let root = document::parse(&self.source, &mut none);
+        let root = root.as_ref().map(Spanned::get_ref);
         let placed = found.into_iter();
         let mut placed: Vec<(Place, Warning)> = placed
-            .map(|warning| (self.place(&warning.subject), warning))
+            .map(|warning| (self.place(root, &warning.subject), warning))
             .collect();
         placed.sort_by(|(one, _), (other, _)| one.cmp(other));
         let placed = placed.into_iter();
@@ -105,15 +109,12 @@ impl PolicyFile {
             .collect()
     }
 
-    fn place(&self, subject: &Subject) -> Place {
+    fn place(&self, root: Option<&DeTable<'_>>, subject: &Subject) -> Place {
         let variable = override_of(subject);
         if variable.is_some_and(|variable| self.overridden_by.contains(&variable)) {
             return Place::Setting;
         }
-        // It was read without a mistake, so it parses again.
-        let mut none = Mistakes::default();
-        let root = document::parse(&self.source, &mut none);
-        let offset = root.and_then(|root| offset_of(root.get_ref(), subject));
+        let offset = root.and_then(|root| offset_of(root, subject));
         self.source.place(offset.unwrap_or(0))
     }
 

@@ -322,6 +322,37 @@ fn a_name_of_65_characters_is_too_long() {
 }
 
 #[test]
+fn a_policy_that_is_longer_than_any_is_refused_and_not_read() {
+    let line = format!("# {}\n", "x".repeat(1000));
+    let fits = line.repeat(1024 * 1024 / line.len());
+    assert!(Setup::policy(&fits).read().is_ok());
+    // Its mistake is not even looked for.
+    let ten_megabytes = format!("mistake = {}", line.repeat(10_000));
+    let told = "is longer than 1 MiB, which no policy needs; put the right text there";
+    assert_eq!(
+        Setup::policy(&ten_megabytes).mistakes(),
+        [format!("terminate-clusters.toml: {told}")]
+    );
+    let mut inline = Setup::default().with("TERMINATE_CLUSTERS_POLICY", &ten_megabytes);
+    inline.policy = None;
+    assert_eq!(
+        inline.mistakes(),
+        [format!("TERMINATE_CLUSTERS_POLICY: {told}")]
+    );
+}
+
+#[test]
+fn of_a_thousand_mistakes_a_hundred_are_told_and_that_there_are_more() {
+    let policy: String = (0..1000).map(|number| format!("k{number} = 1\n")).collect();
+    let setup = Setup::policy(&format!("[policy]\n{policy}"));
+    let mistakes = setup.with("TERMINATE_CLUSTERS_MODE", "kill").mistakes();
+    assert_eq!(mistakes.len(), 101);
+    assert!(mistakes[0].starts_with("`TERMINATE_CLUSTERS_MODE`"));
+    assert!(mistakes[99].contains("is not a key"), "{}", mistakes[99]);
+    assert_eq!(mistakes[100], "there are more than these 100 mistakes");
+}
+
+#[test]
 fn one_workspace_is_never_listed_twice() {
     let policy = format!(
         "[[workspaces]]\nname = \"a\"\nurl = \"https://adb-1.1.azuredatabricks.net\"\nresource_id = \"{RESOURCE_ID}\"\n[[workspaces]]\nname = \"A\"\nurl = \"https://ADB-1.1.azuredatabricks.net/\"\nresource_id = \"{}\"",

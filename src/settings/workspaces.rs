@@ -3,6 +3,8 @@
 //! Two tables that mean one workspace are refused, because its clusters would
 //! be counted, capped and reported twice.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 use super::cloud_choice;
@@ -121,10 +123,11 @@ pub(super) fn read(
         mistakes,
     };
     let mut found: Vec<WorkspaceSettings> = Vec::new();
+    let mut taken = Taken::default();
     for node in &document.workspaces {
         let mut table = TableReader::new(&mut reading, tables::WORKSPACES, Some(*node));
         if let Some(workspace) = read_one(&mut table, global_mode, known) {
-            refuse_repetition(&mut table, &found, &workspace);
+            taken.refuse_repetition(&mut table, &workspace);
             found.push(workspace);
         }
     }
@@ -191,37 +194,44 @@ pub(super) fn ask_drivers_as(
     warnings
 }
 
-fn refuse_repetition(
-    table: &mut TableReader<'_>,
-    earlier: &[WorkspaceSettings],
-    workspace: &WorkspaceSettings,
-) {
-    for other in earlier {
-        let other_name = Shown::new(&other.name, NAME_CHARS);
-        if other.name.to_lowercase() == workspace.name.to_lowercase() {
-            table.note_key(
-                &NAME,
-                format!("is taken by another workspace, \"{other_name}\""),
-            );
+/// What only one workspace can have, each with the name of the first that has it.
+#[derive(Default)]
+struct Taken {
+    names: BTreeMap<String, String>,
+    urls: BTreeMap<String, String>,
+    resource_ids: BTreeMap<String, String>,
+}
+
+impl Taken {
+    /// Looked up, because a policy may list thousands.
+    fn refuse_repetition(&mut self, table: &mut TableReader<'_>, workspace: &WorkspaceSettings) {
+        let name = &workspace.name;
+        if let Some(other) = first(&mut self.names, name.to_lowercase(), name) {
+            let problem = format!("is taken by another workspace, \"{other}\"");
+            table.note_key(&NAME, problem);
         }
-        if other.url == workspace.url {
-            table.note_key(
-                &URL,
-                format!("is also the url of \"{other_name}\"; write it once"),
-            );
+        if let Some(other) = first(&mut self.urls, workspace.url.to_string(), name) {
+            let problem = format!("is also the url of \"{other}\"; write it once");
+            table.note_key(&URL, problem);
         }
-        let same_id = |a: &String, b: &String| a.eq_ignore_ascii_case(b);
-        let ids = other
+        let id = workspace
             .resource_id
-            .as_ref()
-            .zip(workspace.resource_id.as_ref());
-        if ids.is_some_and(|(a, b)| same_id(a, b)) {
-            table.note_key(
-                &RESOURCE_ID,
-                format!("is also the resource id of \"{other_name}\"; one of them is wrong"),
-            );
+            .as_deref()
+            .map(str::to_ascii_lowercase);
+        if let Some(other) = id.and_then(|id| first(&mut self.resource_ids, id, name)) {
+            let problem = format!("is also the resource id of \"{other}\"; one of them is wrong");
+            table.note_key(&RESOURCE_ID, problem);
         }
     }
+}
+
+/// Who took it before; `name` takes it if nobody did.
+fn first(taken: &mut BTreeMap<String, String>, what: String, name: &str) -> Option<String> {
+    if let Some(other) = taken.get(&what) {
+        return Some(Shown::new(other, NAME_CHARS).to_string());
+    }
+    taken.insert(what, name.to_owned());
+    None
 }
 
 pub(super) fn parse_name(text: &str) -> Result<String, String> {
