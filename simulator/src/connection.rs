@@ -70,7 +70,7 @@ async fn exchange(
 ) -> io::Result<Response<Steps>> {
     let request = read(request, host).await?;
     let at_ms = lock(&shared.world).clock.now_ms();
-    let number = lock(&shared.record).begin(request.clone(), at_ms);
+    let number = lock(&shared.record).begin(&request, at_ms);
     let closing = Closing {
         shared,
         number,

@@ -91,5 +91,5 @@ pub use hook::When;
 pub use http::{Query, Request};
 pub use matching::{Match, Times};
 pub use memory::{Broken, MemoryCloud, Reply};
-pub use record::{Record, RecordedConnect, RecordedRequest};
+pub use record::{Record, RecordedConnect, RecordedRequest, Tally};
 pub use simulator::Simulator;

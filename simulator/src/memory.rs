@@ -113,7 +113,7 @@ impl MemoryCloud {
     pub async fn exchange(&self, request: Request) -> Result<Reply, Broken> {
         self.connect(&request.host)?;
         let at_ms = lock(&self.world).clock.now_ms();
-        let number = lock(&self.record).begin(request.clone(), at_ms);
+        let number = lock(&self.record).begin(&request, at_ms);
         let mut closing = Closing {
             record: &self.record,
             number,

@@ -13,6 +13,9 @@ use crate::http::{Query, Request};
 use crate::matching::Match;
 use crate::services::{ARM_HOST, IDENTITY_HOST, LOGIN_HOST};
 
+/// The number of a request that was counted and not kept.
+const NOT_KEPT: usize = usize::MAX;
+
 /// One request and its answer.
 #[derive(Clone)]
 pub struct RecordedRequest {
@@ -36,9 +39,28 @@ pub struct RecordedConnect {
     pub was_accepted: bool,
 }
 
+/// How much has happened so far, also where the requests themselves are not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections that the proxy made.
+    pub connects: u64,
+    /// Requests of any kind.
+    pub requests: u64,
+    /// Token requests at Entra.
+    pub token_requests: u64,
+    /// Requests that could change something.
+    pub mutating: u64,
+    /// Requests that are open now.
+    pub open: u64,
+    /// The most that were open at one time.
+    pub most_open: u64,
+}
+
 /// What has happened so far.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
+    tally: Tally,
+    counts_only: bool,
     requests: Vec<RecordedRequest>,
     connects: Vec<RecordedConnect>,
     other_violations: Vec<String>,
@@ -100,12 +122,21 @@ impl RecordedRequest {
     /// Whether it could change something at Databricks or Azure Resource Manager: anything but GET and the
     /// reading of events.
     pub fn is_mutating(&self) -> bool {
-        let reads = self.method() == "GET"
-            || self.method() == "HEAD"
-            || self.path() == "/api/2.1/clusters/events";
-        let is_resource = self.host() == ARM_HOST || self.host().ends_with(".azuredatabricks.net");
-        is_resource && !reads
+        is_mutating(&self.request)
     }
+}
+
+fn is_mutating(request: &Request) -> bool {
+    let Request {
+        method, host, path, ..
+    } = request;
+    let reads = method == "GET" || method == "HEAD" || path == "/api/2.1/clusters/events";
+    let is_resource = host == ARM_HOST || host.ends_with(".azuredatabricks.net");
+    is_resource && !reads
+}
+
+fn is_token_request(request: &Request) -> bool {
+    request.host == LOGIN_HOST && request.method == "POST"
 }
 
 impl std::fmt::Display for RecordedRequest {
@@ -182,7 +213,7 @@ impl Record {
 
     /// The token requests at Entra.
     pub fn token_requests(&self) -> Vec<&RecordedRequest> {
-        self.filter(|recorded| recorded.host() == LOGIN_HOST && recorded.method() == "POST")
+        self.filter(|recorded| is_token_request(&recorded.request))
     }
 
     /// The scopes (or, at the first version of the endpoint, resources) of the token requests at Entra that
@@ -231,6 +262,11 @@ impl Record {
         self.peak.get(host).copied().unwrap_or(0)
     }
 
+    /// How much has happened.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
     /// What nobody arranged, in words.
     pub fn violations(&self) -> Vec<String> {
         let of_requests = self
@@ -258,6 +294,10 @@ impl Record {
     }
 
     pub(crate) fn connect(&mut self, target: &str, was_accepted: bool) {
+        self.tally.connects += u64::from(was_accepted);
+        if self.counts_only {
+            return;
+        }
         self.connects.push(RecordedConnect {
             target: target.to_owned(),
             was_accepted,
@@ -268,15 +308,29 @@ impl Record {
         self.other_violations.push(why);
     }
 
+    /// Keeps requests from now on, or only counts them.
+    pub(crate) fn count_only(&mut self, counts_only: bool) {
+        self.counts_only = counts_only;
+    }
+
     /// Writes a request down before it is answered; the number is for [`Record::end`].
-    pub(crate) fn begin(&mut self, request: Request, at_ms: i64) -> usize {
+    pub(crate) fn begin(&mut self, request: &Request, at_ms: i64) -> usize {
+        let tally = &mut self.tally;
+        tally.requests += 1;
+        tally.token_requests += u64::from(is_token_request(request));
+        tally.mutating += u64::from(is_mutating(request));
+        tally.open += 1;
+        tally.most_open = tally.most_open.max(tally.open);
+        if self.counts_only {
+            return NOT_KEPT;
+        }
         let host = request.host.clone();
         let open = self.open.entry(host.clone()).or_default();
         *open += 1;
         let peak = self.peak.entry(host).or_default();
         *peak = (*peak).max(*open);
         self.requests.push(RecordedRequest {
-            request,
+            request: request.clone(),
             at_ms,
             status: None,
             violation: None,
@@ -285,7 +339,10 @@ impl Record {
     }
 
     pub(crate) fn end(&mut self, number: usize, status: Option<u16>, violation: Option<String>) {
-        if let Some(recorded) = self.requests.get_mut(number) {
+        self.tally.open = self.tally.open.saturating_sub(1);
+        if number == NOT_KEPT {
+            self.other_violations.extend(violation);
+        } else if let Some(recorded) = self.requests.get_mut(number) {
             recorded.status = status;
             recorded.violation = violation;
             if let Some(open) = self.open.get_mut(&recorded.request.host) {
@@ -300,5 +357,47 @@ impl Record {
         self.other_violations.clear();
         self.requests.clear();
         self.peak = self.open.clone();
+        let open = self.tally.open;
+        self.tally = Tally {
+            open,
+            most_open: open,
+            ..Tally::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(host: &str, method: &str) -> Request {
+        Request::new(method, host, "/", "", HeaderMap::new(), Bytes::new())
+    }
+
+    #[test]
+    fn what_is_only_counted_is_not_kept_but_its_violation_is() {
+        let mut record = Record::default();
+        record.count_only(true);
+        let read = record.begin(&request(ARM_HOST, "GET"), 0);
+        let token = record.begin(&request(LOGIN_HOST, "POST"), 0);
+        record.end(read, Some(200), None);
+        record.end(token, Some(501), Some("a strange token".to_owned()));
+        let changed = record.begin(&request(ARM_HOST, "PUT"), 0);
+        record.connect("host:443", true);
+        let expected = Tally {
+            connects: 1,
+            requests: 3,
+            token_requests: 1,
+            mutating: 1,
+            open: 1,
+            most_open: 2,
+        };
+        assert_eq!(record.tally(), expected);
+        assert!(record.requests().is_empty() && record.connects().is_empty());
+        assert_eq!(record.violations(), ["a strange token"]);
+        record.forget();
+        record.end(changed, Some(200), None);
+        assert_eq!(record.tally().open, 0);
+        assert!(record.violations().is_empty());
     }
 }

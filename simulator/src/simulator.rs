@@ -137,6 +137,12 @@ impl Simulator {
         lock(&self.shared.record).forget();
     }
 
+    /// Keeps no requests from now on and only counts them, or keeps them again: a million requests with
+    /// their headers are gigabytes.
+    pub fn count_only(&self, counts_only: bool) {
+        lock(&self.shared.record).count_only(counts_only);
+    }
+
     /// What nobody arranged, in words.
     pub fn violations(&self) -> Vec<String> {
         lock(&self.shared.record).violations()

@@ -34,19 +34,24 @@ pub(super) fn list(world: &World, request: &Request, principal: &Principal, grou
         Some(Some(offset)) => offset,
         Some(None) => return error(400, "InvalidSkipToken", "The skip token is invalid."),
     };
-    let all = workspace.clusters.iter().flat_map(|cluster| {
+    let up = workspace.clusters.iter().flat_map(|cluster| {
         let is_up = cluster.state_at(world.now()) != "TERMINATED";
         let vms = cluster.vms.iter();
         vms.filter(move |vm| is_up && vm.exists(&world.clock))
-            .map(|vm| json(workspace, cluster, vm))
+            .map(move |vm| (cluster, vm))
     });
-    let all: Vec<Value> = all.collect();
-    let end = offset + workspace.vm_page_size.max(1);
+    let size = workspace.vm_page_size.max(1);
+    let mut rest = up.skip(offset);
+    let on_page: Vec<Value> = rest
+        .by_ref()
+        .take(size)
+        .map(|(cluster, vm)| json(workspace, cluster, vm))
+        .collect();
     let mut page = json!({});
-    if end < all.len() {
-        page["nextLink"] = json!(next_link(request, workspace, end));
+    if rest.next().is_some() {
+        page["nextLink"] = json!(next_link(request, workspace, offset + size));
     }
-    page["value"] = all.into_iter().take(end).skip(offset).collect();
+    page["value"] = on_page.into();
     Answer::json(200, &page)
 }
 
