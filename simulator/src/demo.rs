@@ -81,8 +81,11 @@ pub async fn run(
     Ok(differences)
 }
 
-/// The app's folder as it would be deployed, without the binary.
-fn write_app(app: &Path, root: &Path, policy: &str) -> std::io::Result<()> {
+/// Writes the app's folder as it would be deployed, without the binary.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn write_app(app: &Path, root: &Path, policy: &str) -> std::io::Result<()> {
     let timer = Path::new("TerminateClusters");
     fs::create_dir_all(app.join(timer))?;
     for file in [Path::new("host.json"), &timer.join("function.json")] {

@@ -1,0 +1,3 @@
+module plainclient
+
+go 1.19
