@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use hyper::HeaderMap;
+use serde_json::Value;
 
 use crate::http::{Query, Request};
 use crate::matching::Match;
@@ -106,6 +109,16 @@ impl RecordedRequest {
             .keys()
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Header and claims of the client assertion that it carries, unchecked.
+    pub fn assertion(&self) -> Option<(Value, Value)> {
+        let form = self.request.form_body();
+        let mut parts = form.first("client_assertion")?.split('.').map(|part| {
+            let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        });
+        Some((parts.next()??, parts.next()??))
     }
 
     /// Whether it went to a driver's machine through the driver proxy.
@@ -231,6 +244,25 @@ impl Record {
             .collect()
     }
 
+    /// Who was given a token at Entra for what: tenant, client id and scope, in order.
+    pub fn grants(&self) -> Vec<(String, String, String)> {
+        let granted = self.token_requests().into_iter();
+        let granted = granted.filter(|recorded| recorded.status == Some(200));
+        granted
+            .map(|recorded| {
+                let form = recorded.request.form_body();
+                let text = |key: &str| form.first(key).unwrap_or_default().to_owned();
+                let tenant = recorded.path().split('/').nth(1).unwrap_or_default();
+                let asked_for = if recorded.path().ends_with("/v2.0/token") {
+                    text("scope")
+                } else {
+                    text("resource")
+                };
+                (tenant.to_owned(), text("client_id"), asked_for)
+            })
+            .collect()
+    }
+
     /// The requests to App Service's token endpoint.
     pub fn identity_requests(&self) -> Vec<&RecordedRequest> {
         self.to(IDENTITY_HOST)
@@ -240,7 +272,9 @@ impl Record {
     pub fn secret_reads(&self) -> Vec<String> {
         self.vault_requests()
             .iter()
-            .filter(|recorded| recorded.status == Some(200))
+            .filter(|recorded| {
+                recorded.status == Some(200) && !recorded.path().ends_with("/versions")
+            })
             .filter_map(|recorded| recorded.path().split('/').nth(2).map(str::to_owned))
             .collect()
     }

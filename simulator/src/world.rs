@@ -34,7 +34,7 @@ pub use spark::{OtherApplication, Spark, SparkJob, SqlExecution, Stream, Streami
 pub(crate) use token::TokenStore;
 pub use token::{Audience, DATABRICKS_APP_ID, TOKEN_EXCHANGE, Token};
 pub use upstream::{Upstream, UpstreamHost};
-pub use vault::{SecretVersion, Vault, VaultSecret};
+pub use vault::{SecretTime, SecretVersion, StoredCertificate, Vault, VaultSecret};
 pub use vm::{IDLE_CORES, IDLE_NETWORK, Load, MetricsQuirk, NodeType, Tagged, Vm};
 pub use workspace::{Access, PageEnd, PrivateLink, SUBSCRIPTION_ID, Workspace};
 
@@ -50,6 +50,8 @@ pub const TENANT_ID_SECRET: &str = "databricks-sp-tenant-id";
 pub const CLIENT_ID_SECRET: &str = "databricks-sp-client-id";
 /// The secret that holds the application's secret.
 pub const CLIENT_SECRET_SECRET: &str = "databricks-sp-client-secret";
+/// The certificate of the application, in a world that has one ([`World::with_certificate`]).
+pub const CLIENT_CERTIFICATE_SECRET: &str = "databricks-sp-certificate";
 
 /// The pretend cloud.
 #[derive(Clone, Debug)]
@@ -135,6 +137,19 @@ impl World {
             self.tenants.push(principal.tenant.clone());
         }
         self.principals.push(principal);
+        self
+    }
+
+    /// Gives the main principal this certificate, registered and in the vault, in the place of its secret.
+    #[must_use]
+    pub fn with_certificate(mut self, stored: &StoredCertificate) -> Self {
+        let main = self.principal_mut(MAIN);
+        main.secrets.clear();
+        main.certificates = vec![stored.certificate().clone()];
+        for vault in self.vaults.iter_mut().filter(|vault| vault.name == VAULT) {
+            vault.remove(CLIENT_SECRET_SECRET);
+            vault.set_certificate(CLIENT_CERTIFICATE_SECRET, stored);
+        }
         self
     }
 
@@ -227,8 +242,8 @@ impl World {
     }
 
     /// Everything that must never show in a log: client secrets, tokens given out, to managed identities
-    /// too, the assertions that clients signed, and the identity header. What makes each of them one is what
-    /// follows its last dot, the signature.
+    /// too, the assertions that clients signed, pieces of private keys, and the identity header. What makes a
+    /// token or an assertion one is what follows its last dot, the signature.
     pub fn secrets(&self) -> Vec<String> {
         let client_secrets = self
             .principals
@@ -238,6 +253,7 @@ impl World {
         client_secrets
             .chain(tokens)
             .chain(self.assertions.iter().cloned())
+            .chain(self.vaults.iter().flat_map(Vault::private_keys))
             .chain([self.identity.header.clone()])
             .collect()
     }

@@ -1,7 +1,9 @@
-//! Key Vault: reading one secret, with the challenge that comes before the first answer.
+//! Key Vault: reading one secret or the list of its versions, with the challenge before the first answer.
 //!
 //! A request without a token gets the 401 challenge that names tenant and resource. The ordinary refusal
-//! by RBAC holds line breaks, as recorded; a disabled version is refused with 403, an absent one with 404.
+//! by RBAC holds line breaks, as recorded; a disabled version is refused with 403, an absent one with 404. A
+//! secret outside its own times is given out, as documented. The list has the recorded form: a next link
+//! with a port, and an empty page or `null` at the end.
 
 use serde_json::{Value, json};
 
@@ -22,6 +24,9 @@ const API_VERSIONS: [&str; 10] = [
     "2026-04-01",
 ];
 
+/// Query keys; a read knows the first only.
+const KEYS: [&str; 3] = ["api-version", "maxresults", "$skiptoken"];
+
 pub(super) fn answer(world: &World, request: &Request) -> Answer {
     let Some(vault) = world
         .vaults
@@ -31,14 +36,15 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
         return Answer::unarranged(format!("the vault {}", request.host));
     };
     let segments: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-    let (name, version) = match (request.method.as_str(), segments.as_slice()) {
-        ("GET", ["secrets", name]) if !name.is_empty() => (*name, None),
-        ("GET", ["secrets", name, version]) => (*name, Some(*version)),
+    let (name, wanted, known_keys) = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["secrets", name]) if !name.is_empty() => (*name, Wanted::Newest, &KEYS[..1]),
+        ("GET", ["secrets", name, "versions"]) => (*name, Wanted::List, &KEYS[..]),
+        ("GET", ["secrets", name, version]) => (*name, Wanted::Version(version), &KEYS[..1]),
         (method, _) => {
             return Answer::unarranged(format!("{method} {} at the vault", request.path));
         }
     };
-    if let Some(key) = request.query.unknown_key(&["api-version"]) {
+    if let Some(key) = request.query.unknown_key(known_keys) {
         return Answer::unarranged(format!("the query key {key:?} at the vault"));
     }
     let token = match bearer::check_request(world, request, Audience::Vault, &vault.tenant) {
@@ -53,7 +59,18 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     if !vault.readers.contains(&token.principal) {
         return forbidden(world, vault, name, &token);
     }
-    secret(world, vault, name, version)
+    match wanted {
+        Wanted::Newest => secret(world, vault, name, None),
+        Wanted::Version(version) => secret(world, vault, name, Some(version)),
+        Wanted::List => versions(world, vault, name, request),
+    }
+}
+
+/// What is asked for of a secret.
+enum Wanted<'r> {
+    Newest,
+    Version(&'r str),
+    List,
 }
 
 fn challenge(bad: &BadToken, tenant: &str) -> Answer {
@@ -84,39 +101,92 @@ fn secret(world: &World, vault: &Vault, name: &str, version: Option<&str>) -> An
             .find(|known| known.id.eq_ignore_ascii_case(id)),
     });
     let Some(found) = found else {
-        let message = format!(
-            "A secret with (name/id) {name} was not found in this key vault. If you recently deleted this secret \
-             you may be able to recover it using the correct recovery command."
-        );
-        return refuse(404, "SecretNotFound", &message, None);
+        return absent(name);
     };
     if !found.is_enabled {
         let message = "Operation get is not allowed on a disabled secret.";
         return refuse(403, "Forbidden", message, Some("SecretDisabled"));
     }
-    Answer::json(200, &secret_json(world, vault, name, found))
-}
-
-fn secret_json(world: &World, vault: &Vault, name: &str, version: &SecretVersion) -> Value {
-    let created = world
-        .clock
-        .epoch_ms(crate::world::Moment::ago(crate::world::hours(240)))
-        / 1000;
-    let mut body = json!({
-        "id": format!("https://{}/secrets/{name}/{}", vault.host(), version.id),
-        "attributes": {
-            "enabled": true,
-            "created": created,
-            "updated": created,
-            "recoveryLevel": "CustomizedRecoverable+Purgeable",
-            "recoverableDays": 7,
-        },
-        "tags": {},
-    });
-    if let Some(value) = &version.value {
+    let mut body = version_json(world, vault, name, found);
+    if let Some(value) = &found.value {
         body["value"] = json!(value);
     }
+    Answer::json(200, &body)
+}
+
+fn absent(name: &str) -> Answer {
+    let message = format!(
+        "A secret with (name/id) {name} was not found in this key vault. If you recently deleted this secret you may \
+         be able to recover it using the correct recovery command. For help resolving this issue, please see \
+         https://go.microsoft.com/fwlink/?linkid=2125182"
+    );
+    refuse(404, "SecretNotFound", &message, None)
+}
+
+/// All of a version but its value.
+fn version_json(world: &World, vault: &Vault, name: &str, version: &SecretVersion) -> Value {
+    let created = world.clock.epoch_ms(version.created) / 1000;
+    let mut attributes = json!({
+        "enabled": version.is_enabled,
+        "created": created,
+        "updated": created,
+        "recoveryLevel": "CustomizedRecoverable+Purgeable",
+        "recoverableDays": 7,
+    });
+    for (key, time) in [("nbf", version.not_before), ("exp", version.expires)] {
+        if let Some(time) = time {
+            attributes[key] = json!(time.epoch_s(&world.clock));
+        }
+    }
+    let host = vault.host();
+    let mut body = json!({
+        "id": format!("https://{host}/secrets/{name}/{}", version.id),
+        "attributes": attributes,
+        "tags": {},
+    });
+    if let Some(content_type) = &version.content_type {
+        body["contentType"] = json!(content_type);
+    }
+    if version.is_certificate {
+        body["kid"] = json!(format!("https://{host}/keys/{name}/{}", version.id));
+        body["managed"] = json!(true);
+    }
     body
+}
+
+fn versions(world: &World, vault: &Vault, name: &str, request: &Request) -> Answer {
+    let Some(secret) = vault.find(name) else {
+        return absent(name);
+    };
+    let number = |key: &str| request.query.first(key).map(str::parse::<usize>);
+    let (size, from) = match (number("maxresults"), number("$skiptoken")) {
+        (Some(Err(_)), _) | (_, Some(Err(_))) => {
+            return refuse(
+                400,
+                "BadParameter",
+                "A parameter of the list is no number.",
+                None,
+            );
+        }
+        (size, from) => (
+            size.and_then(Result::ok).unwrap_or(25).min(vault.page_size),
+            from.and_then(Result::ok).unwrap_or(0),
+        ),
+    };
+    let page = secret.versions.iter().skip(from).take(size);
+    let page: Vec<Value> = page
+        .map(|version| version_json(world, vault, name, version))
+        .collect();
+    let next = from + size;
+    let api_version = request.query.first("api-version").unwrap_or_default();
+    // The recorded links have a port, and the last full page has one to an empty page.
+    let link = (page.len() == size).then(|| {
+        format!(
+            "https://{}:443/secrets/{name}/versions?api-version={api_version}&$skiptoken={next}&maxresults={size}",
+            vault.host()
+        )
+    });
+    Answer::json(200, &json!({ "value": page, "nextLink": link }))
 }
 
 fn forbidden(world: &World, vault: &Vault, name: &str, token: &Token) -> Answer {

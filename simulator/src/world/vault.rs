@@ -1,7 +1,11 @@
-//! Key vaults of a world: secrets with versions, and who may read them.
+//! Key vaults of a world: secrets with versions, certificates as the secrets behind them, and who may read.
 //!
 //! The model only; the HTTP side is the `vault` module of the services. Values never appear in `Debug`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Certificate, Clock, Moment, hours};
 use crate::encode;
 
 /// A key vault.
@@ -15,6 +19,8 @@ pub struct Vault {
     pub secrets: Vec<VaultSecret>,
     /// The names of the principals with the right to read secrets.
     pub readers: Vec<String>,
+    /// Most versions on a page; the service's own maximum is 25.
+    pub page_size: usize,
 }
 
 /// A secret with all its versions, oldest first.
@@ -35,6 +41,76 @@ pub struct SecretVersion {
     pub value: Option<String>,
     /// A disabled version is refused with 403.
     pub is_enabled: bool,
+    /// What kind of value it is, such as `application/x-pkcs12`; ordinary secrets have none.
+    pub content_type: Option<String>,
+    /// `nbf`. A vault gives a secret out before it, too.
+    pub not_before: Option<SecretTime>,
+    /// `exp`. A vault gives a secret out after it, too.
+    pub expires: Option<SecretTime>,
+    /// When it was made.
+    pub created: Moment,
+    /// Whether it is the secret behind a certificate of the vault.
+    pub is_certificate: bool,
+}
+
+/// A time that a secret bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretTime {
+    /// In the world's time.
+    Moment(Moment),
+    /// Seconds since the epoch, as a certificate has it.
+    Epoch(i64),
+}
+
+/// A certificate with its private key, as a vault holds it and gives it out as a secret.
+#[derive(Clone)]
+pub struct StoredCertificate {
+    value: String,
+    content_type: &'static str,
+    certificate: Certificate,
+}
+
+impl SecretTime {
+    pub(crate) fn epoch_s(self, clock: &Clock) -> i64 {
+        match self {
+            Self::Moment(moment) => clock.epoch_ms(moment) / 1000,
+            Self::Epoch(seconds) => seconds,
+        }
+    }
+}
+
+impl StoredCertificate {
+    /// As PEM: the private key and the certificate in one text.
+    ///
+    /// # Panics
+    /// If the text holds no certificate.
+    pub fn pem(text: &str) -> Self {
+        Self {
+            value: text.to_owned(),
+            content_type: "application/x-pem-file",
+            certificate: Certificate::from_pem(text),
+        }
+    }
+
+    /// As PKCS#12, which a vault gives out in base64. Its times are those of `certificate`, whose file this is.
+    pub fn pkcs12(file: &[u8], certificate: &Certificate) -> Self {
+        Self {
+            value: STANDARD.encode(file),
+            content_type: "application/x-pkcs12",
+            certificate: certificate.clone(),
+        }
+    }
+
+    /// The public part, as an app registration holds it.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+}
+
+impl std::fmt::Debug for StoredCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoredCertificate({:?})", self.certificate)
+    }
 }
 
 impl std::fmt::Debug for SecretVersion {
@@ -55,7 +131,22 @@ impl Vault {
             tenant: super::TENANT_ID.to_owned(),
             secrets: Vec::new(),
             readers: vec!["function-app".to_owned()],
+            page_size: 25,
         }
+    }
+
+    /// Puts it into another tenant.
+    #[must_use]
+    pub fn in_tenant(mut self, tenant: &str) -> Self {
+        tenant.clone_into(&mut self.tenant);
+        self
+    }
+
+    /// Lets a principal read it, too.
+    #[must_use]
+    pub fn reader(mut self, principal: &str) -> Self {
+        self.readers.push(principal.to_owned());
+        self
     }
 
     /// Adds a secret, or a new version of it if there is one already.
@@ -65,8 +156,29 @@ impl Vault {
         self
     }
 
+    /// Adds a certificate, or a new version of it if there is one already.
+    #[must_use]
+    pub fn certificate(mut self, name: &str, stored: &StoredCertificate) -> Self {
+        self.set_certificate(name, stored);
+        self
+    }
+
     /// Sets a secret's value: a first or a further version.
     pub fn set(&mut self, name: &str, value: &str) {
+        self.newest(name, value);
+    }
+
+    /// Sets a certificate: a first or a further version of the secret behind it.
+    pub fn set_certificate(&mut self, name: &str, stored: &StoredCertificate) {
+        let version = self.newest(name, &stored.value);
+        version.content_type = Some(stored.content_type.to_owned());
+        version.not_before = Some(SecretTime::Epoch(stored.certificate.not_before_s));
+        version.expires = Some(SecretTime::Epoch(stored.certificate.not_after_s));
+        version.is_certificate = true;
+    }
+
+    /// Adds a version.
+    fn newest(&mut self, name: &str, value: &str) -> &mut SecretVersion {
         let vault = self.name.clone();
         let index = self.position(name).unwrap_or_else(|| {
             self.secrets.push(VaultSecret {
@@ -76,12 +188,31 @@ impl Vault {
             self.secrets.len() - 1
         });
         let versions = &mut self.secrets[index].versions;
-        let id = encode::hex32_for(&format!("{vault} {name} {}", versions.len()));
+        let serial = versions.len();
         versions.push(SecretVersion {
-            id,
+            id: encode::hex32_for(&format!("{vault} {name} {serial}")),
             value: Some(value.to_owned()),
             is_enabled: true,
+            content_type: None,
+            not_before: None,
+            expires: None,
+            created: Moment::ago(hours(240)),
+            is_certificate: false,
         });
+        &mut versions[serial]
+    }
+
+    /// The newest version of a secret, to change.
+    ///
+    /// # Panics
+    /// If there is none: a test that names a secret means one that is there.
+    pub fn version_mut(&mut self, name: &str) -> &mut SecretVersion {
+        let position = self.position(name);
+        let newest = position.and_then(|index| self.secrets[index].versions.last_mut());
+        let Some(newest) = newest else {
+            panic!("the vault holds no secret {name:?}");
+        };
+        newest
     }
 
     /// Disables every version of a secret.
@@ -99,6 +230,16 @@ impl Vault {
             .retain(|secret| !secret.name.eq_ignore_ascii_case(name));
     }
 
+    /// What would betray a private key: pieces of every certificate that it holds, wherever one begins.
+    pub(crate) fn private_keys(&self) -> impl Iterator<Item = String> {
+        self.secrets
+            .iter()
+            .flat_map(|secret| &secret.versions)
+            .filter(|version| version.is_certificate)
+            .filter_map(|version| version.value.as_deref())
+            .flat_map(essence)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&VaultSecret> {
         self.position(name).map(|index| &self.secrets[index])
     }
@@ -111,5 +252,43 @@ impl Vault {
 
     pub(crate) fn host(&self) -> String {
         format!("{}.vault.azure.net", self.name.to_ascii_lowercase())
+    }
+}
+
+/// Pieces of the base64 text of a private key or of a file that holds one, long enough to be no accident.
+/// The first pieces of all such texts are alike, and say nothing.
+fn essence(value: &str) -> Vec<String> {
+    const PIECE: usize = 40;
+    let end = value.find("-----END").unwrap_or(value.len());
+    let text: String = value[..end]
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    let pieces = text.as_bytes().chunks_exact(PIECE).skip(2);
+    pieces
+        .map(|piece| String::from_utf8_lossy(piece).into_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_key_s_essence_is_the_key_and_not_the_certificate() {
+        let key: String = (0..20)
+            .map(|line| format!("key{line:02}{}\n", "k".repeat(59)))
+            .collect();
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{key}-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n{}\n\
+             -----END CERTIFICATE-----\n",
+            "c".repeat(64)
+        );
+        let pieces = essence(&pem);
+        assert_eq!(pieces.len(), 20 * 64 / 40 - 2);
+        let whole = key.replace('\n', "");
+        for piece in pieces {
+            assert!(whole.contains(&piece), "{piece}");
+        }
     }
 }
