@@ -38,6 +38,8 @@ mod overrides;
 mod promises;
 #[path = "sweep/races.rs"]
 mod races;
+#[path = "sweep/recorded.rs"]
+mod recorded;
 #[path = "sweep/refused.rs"]
 mod refused;
 #[path = "sweep/secrecy.rs"]

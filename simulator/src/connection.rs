@@ -183,10 +183,12 @@ pub(crate) fn replacement(fault: Option<&Fault>) -> Option<Replacement> {
             headers,
             body,
         } => {
-            let answer = Answer::new(*status, "application/json", body.clone());
-            let answer = headers
-                .iter()
-                .fold(answer, |answer, (name, value)| answer.header(name, value));
+            let mut answer = Answer::new(*status, "application/json", body.clone());
+            let is_typed = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+            if headers.iter().any(is_typed) {
+                answer.headers.clear();
+            }
+            answer.headers.extend_from_slice(headers);
             Some(Replacement::Answer(answer))
         }
         Fault::Redirect(status, location) => {

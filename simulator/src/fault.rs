@@ -15,7 +15,7 @@ pub enum Fault {
     Status {
         /// The status.
         status: u16,
-        /// Header names and values; `content-type` is JSON unless given.
+        /// Header names and values, a name more than once too; `content-type` is JSON unless given.
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
@@ -91,6 +91,31 @@ impl Fault {
             headers: vec![("retry-after".to_owned(), retry_after_s.to_string())],
             body: r#"{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"Too many requests."}"#
                 .to_owned(),
+        }
+    }
+
+    /// An answer of the real service, as it was recorded: status line, headers and an empty line, each ended by
+    /// a line feed, and the body, which is served to the last byte.
+    ///
+    /// # Panics
+    /// If the text is no such answer.
+    pub fn recorded(text: &str) -> Self {
+        let Some((head, body)) = text.split_once("\n\n") else {
+            panic!("a recorded answer has no empty line after its head");
+        };
+        let mut lines = head.lines();
+        let status_line = lines.next().unwrap_or_default();
+        let Some(Ok(status)) = status_line.split(' ').nth(1).map(str::parse) else {
+            panic!("a recorded answer begins with {status_line:?}");
+        };
+        let headers = lines.map(|line| match line.split_once(": ") {
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None => panic!("a recorded answer has {line:?} for a header"),
+        });
+        Self::Status {
+            status,
+            headers: headers.collect(),
+            body: body.to_owned(),
         }
     }
 

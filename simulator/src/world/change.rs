@@ -10,7 +10,7 @@ use super::clock::Moment;
 use super::cluster::{Cluster, DriverProxy, Machine, Termination, context_id};
 use super::spark::{Spark, SparkJob, Stream};
 use super::vm::{Load, MetricsQuirk};
-use super::{Certificate, ClientSecret, Principal, Run, TaskForm, Workspace, World};
+use super::{Audience, Certificate, ClientSecret, Principal, Run, TaskForm, Workspace, World};
 use crate::encode;
 
 impl World {
@@ -183,6 +183,14 @@ impl World {
     /// Registers another certificate for a principal and forgets those it had. Tokens in hand stay valid.
     pub fn rotate_certificate(&mut self, principal: &str, fresh: Certificate) {
         self.principal_mut(principal).certificates = vec![fresh];
+    }
+
+    /// Takes a token that was given out elsewhere, in a recorded answer, as one of a principal's, for an hour.
+    pub fn admit_token(&mut self, value: &str, audience: Audience, principal: &str) {
+        let principal = self.principal_mut(principal).clone();
+        let expires_at_ms = self.clock.now_ms() + 3_600_000;
+        self.tokens
+            .admit(value, audience, &principal, expires_at_ms);
     }
 
     /// Takes all tokens of a principal back; new ones can be had.

@@ -151,6 +151,25 @@ impl TokenStore {
         token
     }
 
+    /// Knows a token of this value from now on.
+    pub(crate) fn admit(
+        &mut self,
+        value: &str,
+        audience: Audience,
+        principal: &super::Principal,
+        expires_at_ms: i64,
+    ) {
+        self.tokens.push(Token {
+            value: value.to_owned(),
+            audience,
+            tenant: principal.tenant.clone(),
+            principal: principal.name.clone(),
+            object_id: principal.object_id.clone(),
+            expires_at_ms,
+            is_revoked: false,
+        });
+    }
+
     pub(crate) fn find(&self, value: &str) -> Option<&Token> {
         self.tokens.iter().rev().find(|token| token.value == value)
     }

@@ -224,3 +224,38 @@ async fn a_matcher_can_ask_for_a_cluster_a_query_and_a_body() -> Outcome {
     assert_eq!(count(Match::any().path_prefix("/api/2.1/")), 2);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_recorded_answer_is_served_to_the_last_byte() -> Outcome {
+    for text in [
+        include_str!("../../../tests/fixtures/recorded/entra_unknown_certificate.http"),
+        include_str!("../../../tests/fixtures/recorded/entra_wrong_secret.http"),
+        include_str!("../../../tests/fixtures/recorded/identity_token.http"),
+        include_str!("../../../tests/fixtures/recorded/identity_token_user_assigned.http"),
+        include_str!("../../../tests/fixtures/recorded/vault_challenge.http"),
+        include_str!("../../../tests/fixtures/recorded/vault_no_such_secret.http"),
+        include_str!("../../../tests/fixtures/recorded/vault_secret.http"),
+    ] {
+        let (simulator, client, url) = ready().await?;
+        simulator.fault(Match::path(LIST), Times::Always, Fault::recorded(text));
+        let reply = client.get(&url).await?;
+        let (head, body) = text.split_once("\n\n").ok_or("no body")?;
+        assert_eq!(reply.text, body);
+        let mut lines = head.lines();
+        let status_line = lines.next().ok_or("no status")?;
+        assert!(status_line.contains(&reply.status.to_string()));
+        let mut recorded: Vec<String> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| format!("{}: {value}", name.to_lowercase()))
+            .collect();
+        let mut served: Vec<String> = reply
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
+            .collect();
+        recorded.sort();
+        served.sort();
+        assert_eq!(served, recorded);
+    }
+    Ok(())
+}
