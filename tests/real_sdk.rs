@@ -8,6 +8,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
+#[path = "real_sdk/certificates.rs"]
+mod certificates;
 #[path = "real_sdk/clusters.rs"]
 mod clusters;
 #[path = "real_sdk/entry.rs"]
@@ -18,6 +20,8 @@ mod errors;
 mod piped;
 #[path = "real_sdk/runs.rs"]
 mod runs;
+#[path = "real_sdk/vault.rs"]
+mod vault;
 
 use serde_json::Value;
 use simulator::world::{MAIN, Principal, Workspace, World};
