@@ -64,8 +64,9 @@
 //! The vendors' own clients work against it unchanged: `tests/real_sdk.rs` of the handler shows it. What the
 //! real service answers in a case that nobody has recorded is a guess here, too: bodies of the
 //! driver proxy's own errors, refusals of `clusters/delete` and of SCIM, the wording for an expired token,
-//! what a PATCH of SCIM is answered with, how long a new membership takes to spread. Clients must
-//! not lean on those texts.
+//! what a PATCH of SCIM is answered with, how long a new membership takes to spread, what Entra says of a key
+//! whose time is yet to come, and in which order it looks at an assertion. Clients must not lean on those
+//! texts. What was recorded can be served as it is: [`Fault::recorded`].
 
 mod connection;
 mod delivery;

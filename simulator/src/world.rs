@@ -75,8 +75,23 @@ pub struct World {
     /// Minutes for which Azure Monitor has no data yet.
     pub metrics_lag_minutes: u32,
     pub(crate) tokens: TokenStore,
-    /// Every client assertion that Entra was sent, for [`World::secrets`].
-    pub(crate) assertions: Vec<String>,
+    pub(crate) assertions: Assertions,
+}
+
+/// Every client assertion that Entra was sent, for [`World::secrets`].
+#[derive(Clone, Default)]
+pub(crate) struct Assertions(Vec<String>);
+
+impl Assertions {
+    pub(crate) fn keep(&mut self, assertion: &str) {
+        self.0.push(assertion.to_owned());
+    }
+}
+
+impl std::fmt::Debug for Assertions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Assertions({})", self.0.len())
+    }
 }
 
 /// How Entra words its refusals.
@@ -110,7 +125,7 @@ impl World {
             entra_errors: EntraErrors::WithEscapes,
             metrics_lag_minutes: 3,
             tokens: TokenStore::default(),
-            assertions: Vec::new(),
+            assertions: Assertions::default(),
         }
     }
 
@@ -252,7 +267,7 @@ impl World {
         let tokens = self.tokens.all().iter().map(|token| token.value.clone());
         client_secrets
             .chain(tokens)
-            .chain(self.assertions.iter().cloned())
+            .chain(self.assertions.0.iter().cloned())
             .chain(self.vaults.iter().flat_map(Vault::private_keys))
             .chain([self.identity.header.clone()])
             .collect()

@@ -81,7 +81,7 @@ fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint)
     }
     let form = request.form_body();
     if let Some(assertion) = form.first("client_assertion") {
-        world.assertions.push(assertion.to_owned());
+        world.assertions.keep(assertion);
     }
     let asked_for = match endpoint {
         Endpoint::V1 => form.first("resource"),

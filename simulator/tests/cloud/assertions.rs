@@ -303,11 +303,11 @@ async fn wants_exactly_one_proof_and_its_type() -> Outcome {
         assert_eq!(simulator.violations().len(), violations);
         simulator.forget_record();
     }
-    // What was sent counts as a secret, whatever came of it.
-    assert!(
-        simulator
-            .world(|world| world.secrets())
-            .contains(&assertion)
-    );
+    // What was sent counts as a secret, whatever came of it; and a world shows none of its own.
+    let (secrets, shown) = simulator.world(|world| (world.secrets(), format!("{world:?}")));
+    assert!(secrets.contains(&assertion));
+    for secret in secrets {
+        assert!(!shown.contains(&secret));
+    }
     Ok(())
 }
