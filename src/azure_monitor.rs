@@ -241,6 +241,7 @@ impl AzureMonitor {
             body_cap,
             from_users: false,
             until: None,
+            joining: None,
         };
         let answer = self.service.json(ask).await;
         answer.map_err(|error| {

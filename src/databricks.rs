@@ -276,6 +276,7 @@ impl Databricks {
             body_cap: call.body_cap,
             from_users: false,
             until: call.until,
+            joining: None,
         };
         self.service.json(ask).await
     }

@@ -8,6 +8,7 @@
 mod entra;
 mod identities;
 mod name;
+mod operator;
 mod principal;
 mod secret;
 mod slot;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::cloud::Cloud;
 use crate::transport::Network;
 use crate::transport::sdk::Trace;
 use principal::Principal;
@@ -29,6 +31,7 @@ use slot::{Issued, Slot};
 
 pub use identities::Identities;
 pub use name::PrincipalName;
+pub use operator::Operator;
 pub use principal::{Application, IdSource};
 pub(crate) use principal::{is_client_id, is_tenant_id};
 pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource};
@@ -38,6 +41,8 @@ pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource};
 pub enum Audience {
     Databricks,
     Arm,
+    /// With this one beside that for Databricks, a contributor joins a workspace.
+    Management,
 }
 
 impl Audience {
@@ -47,6 +52,7 @@ impl Audience {
         match self {
             Self::Databricks => "Azure Databricks",
             Self::Arm => "Azure Resource Manager",
+            Self::Management => "Azure service management",
         }
     }
 }
@@ -124,6 +130,7 @@ pub struct Identity {
     shared: Arc<Shared>,
     databricks: Arc<Slot>,
     arm: Arc<Slot>,
+    management: Arc<Slot>,
 }
 
 #[derive(Debug)]
@@ -158,6 +165,7 @@ impl Identity {
             }),
             databricks: Arc::default(),
             arm: Arc::default(),
+            management: Arc::default(),
         }
     }
 
@@ -173,10 +181,21 @@ impl Identity {
         }
     }
 
+    /// The application id, by which Databricks knows the principal. No more than that
+    /// is read.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be read.
+    pub async fn client_id(&self) -> Result<String, TokenError> {
+        self.shared.principal.client_id().await
+    }
+
     fn slot(&self, audience: Audience) -> &Arc<Slot> {
         match audience {
             Audience::Databricks => &self.databricks,
             Audience::Arm => &self.arm,
+            Audience::Management => &self.management,
         }
     }
 }
@@ -190,6 +209,14 @@ impl TokenSource for Identity {
 
     fn drop_token(&self, audience: Audience, token: &Token) {
         self.slot(audience).drop_token(token);
+    }
+}
+
+fn scope(cloud: &Cloud, audience: Audience) -> &str {
+    match audience {
+        Audience::Databricks => cloud.databricks_scope(),
+        Audience::Arm => cloud.resource_manager_scope(),
+        Audience::Management => cloud.management_scope(),
     }
 }
 
@@ -213,10 +240,7 @@ impl Shared {
         audience: Audience,
     ) -> Result<Issued, TokenError> {
         let cloud = &self.network.cloud;
-        let scope = match audience {
-            Audience::Databricks => cloud.databricks_scope(),
-            Audience::Arm => cloud.resource_manager_scope(),
-        };
+        let scope = scope(cloud, audience);
         let count = |trace: &Trace| {
             let answered = trace.answered_by(cloud.login_host());
             self.token_requests.fetch_add(answered, Ordering::Relaxed);

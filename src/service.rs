@@ -7,6 +7,7 @@
 
 mod attempt;
 mod error;
+mod joining;
 mod lane;
 mod skew;
 mod wire;
@@ -26,9 +27,10 @@ use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
 use crate::timestamp::Timestamp;
 use crate::transport::{Network, TransportError, one_line};
-use wire::{Wanted, accept, describe, request, target, without_token};
+use wire::{Wanted, accept, describe, request, target, without_tokens};
 
 pub use error::{CallError, CallErrorCause, StatusError};
+pub use joining::Joining;
 pub use lane::{Lane, Meter};
 pub use skew::ClockSkew;
 
@@ -58,6 +60,8 @@ pub struct Ask<'a> {
     pub from_users: bool,
     /// No attempt begins later, because what the request rests on is too old by then.
     pub until: Option<Instant>,
+    /// What makes a contributor on the workspace's resource a member of it.
+    pub joining: Option<Joining>,
 }
 
 /// How much of the parser's complaint is kept: it may quote a value.
@@ -128,7 +132,7 @@ impl Service {
     pub async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
         self.call(&ask, Wanted::Json, |body, token| {
             serde_json::from_slice(body).map_err(|why| {
-                let why = without_token(&why.to_string(), token);
+                let why = without_tokens(&why.to_string(), &ask, token);
                 CallErrorCause::Shape(one_line(&why, KEPT_COMPLAINT))
             })
         })
@@ -145,6 +149,16 @@ impl Service {
             Ok(String::from_utf8_lossy(body).into_owned())
         })
         .await
+    }
+
+    /// Asks for a change of which the answer need not tell anything: JSON, or nothing
+    /// at all.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] unless the answer is 2xx, and JSON if it has a body.
+    pub async fn done(&self, ask: Ask<'_>) -> Result<(), CallError> {
+        self.call(&ask, Wanted::JsonOrNothing, |_, _| Ok(())).await
     }
 
     /// The root of the service.
@@ -225,7 +239,7 @@ impl Service {
                 // An attempt before this one may have arrived, which its own end tells.
                 return Err(earlier.unwrap_or(failure.cause));
             }
-            if refuses_token(&failure.cause) {
+            if attempt::refuses_token(&failure.cause) {
                 if !self.may_renew(ask, renewed) {
                     return Err(failure.cause);
                 }
@@ -312,7 +326,7 @@ impl Service {
                     self.compare_clocks(sent_at, answer.headers());
                 }
                 let header = self.retry_after(answer.headers());
-                accept(answer, wanted, token).map_err(|cause| Failure::new(cause, header))
+                accept(answer, wanted, ask, token).map_err(|cause| Failure::new(cause, header))
             }
             Err(why) => Err(Failure::new(CallErrorCause::Transport(why), None)),
         }
@@ -339,24 +353,6 @@ impl Service {
 /// More digits than milliseconds would only be noise in an error.
 fn whole_millis(elapsed: Duration) -> Duration {
     Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Whether the answer means that another token could help. Databricks answers a
-/// bad token with 401 or with 403 and a page, and its wording varies; a refused
-/// principal has other words.
-fn refuses_token(cause: &CallErrorCause) -> bool {
-    let CallErrorCause::Status(answer) = cause else {
-        return false;
-    };
-    match answer.status {
-        401 => true,
-        403 => {
-            let body = answer.body.to_ascii_lowercase();
-            body.contains("invalid access token")
-                || (body.contains("token") && body.contains("expired"))
-        }
-        _ => false,
-    }
 }
 
 fn verdict(idempotent: bool, failure: &Failure) -> retry::Verdict {

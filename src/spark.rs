@@ -248,6 +248,7 @@ fn ask<'a>(verb: &'static str, path: &'a [&'a str], query: &'a [(&'a str, &'a st
         body_cap: BODY_CAP,
         from_users: true,
         until: None,
+        joining: None,
     }
 }
 

@@ -31,6 +31,12 @@ const RUNNING: [(&str, &str); 5] = [
     PAGE_SIZE,
 ];
 
+const ALL_PURPOSE: [(&str, &str); 3] = [
+    ("filter_by.cluster_sources", "UI"),
+    ("filter_by.cluster_sources", "API"),
+    PAGE_SIZE,
+];
+
 const PINNED: [(&str, &str); 2] = [("filter_by.is_pinned", "true"), PAGE_SIZE];
 
 /// The largest that the server honours.
@@ -97,6 +103,34 @@ impl Databricks {
             })
             .await;
         complete.map(|()| ids)
+    }
+
+    /// The id and the name of every all-purpose cluster, in whatever state it is: one
+    /// that is terminated can be started again by whoever may.
+    ///
+    /// # Errors
+    ///
+    /// Any failing page, and any item without a readable id.
+    pub async fn all_purpose_clusters(&self) -> Result<Vec<(ClusterId, String)>, CallError> {
+        #[derive(Deserialize)]
+        struct Named {
+            cluster_name: Option<String>,
+            cluster_source: Option<String>,
+        }
+        let mut found: BTreeMap<ClusterId, String> = BTreeMap::new();
+        let (complete, _) = self
+            .each_cluster(&ALL_PURPOSE, |raw| {
+                let id = wire::cluster_id(raw).ok_or("a cluster has no readable id")?;
+                let named: Named = serde_json::from_str(raw.get())
+                    .map_err(|_| "a cluster has no readable name or source")?;
+                // The filter's word alone is not enough, as in a sweep.
+                if matches!(named.cluster_source.as_deref(), Some("UI" | "API")) {
+                    found.insert(id, named.cluster_name.unwrap_or_default());
+                }
+                Ok(())
+            })
+            .await;
+        complete.map(|()| found.into_iter().collect())
     }
 
     /// Hands every item of every page to `take`; returns how it ended and how

@@ -63,7 +63,7 @@ async fn attempt(
 
 /// The SDK adds the lifetime to the system's clock; taking the same clock away
 /// again gives the lifetime, which then counts on the clock that tests can pause.
-fn issued(token: &AccessToken) -> Result<Issued, TokenError> {
+pub(super) fn issued(token: &AccessToken) -> Result<Issued, TokenError> {
     let text = token.token.secret();
     // A 200 without `access_token` is a success with an empty token to the SDK.
     if text.is_empty() {

@@ -44,6 +44,8 @@ pub struct Application {
     pub client_secret: SecretName,
 }
 
+const CLIENT_ID: &str = "a client id (the application's GUID)";
+
 /// What a token is asked with.
 pub(super) struct Credentials {
     pub(super) tenant_id: String,
@@ -161,6 +163,15 @@ impl Principal {
         }
     }
 
+    /// The client id alone; a sweep has read it with the rest.
+    pub(super) async fn client_id(&self) -> Result<String, TokenError> {
+        if let Some(current) = &self.state.lock().await.current {
+            return Ok(current.client_id.clone());
+        }
+        let source = &self.application.client_id;
+        self.read_id(source, is_client_id, CLIENT_ID).await
+    }
+
     /// One after the other: where the first fails, the rest would fail alike.
     async fn read_all(&self) -> Result<Credentials, TokenError> {
         let Application {
@@ -170,8 +181,7 @@ impl Principal {
         } = &self.application;
         let tenant = "a tenant id (a GUID, or the tenant's domain)";
         let tenant_id = self.read_id(tenant_id, is_tenant_id, tenant).await?;
-        let client = "a client id (the application's GUID)";
-        let client_id = self.read_id(client_id, is_client_id, client).await?;
+        let client_id = self.read_id(client_id, is_client_id, CLIENT_ID).await?;
         let secret = self.read(client_secret).await?;
         let secret = secret.expose_secret().trim();
         if secret.is_empty() {

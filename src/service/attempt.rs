@@ -13,7 +13,7 @@ use http::Response;
 use tokio::sync::SemaphorePermit;
 use url::Url;
 
-use super::{Ask, Lane};
+use super::{Ask, CallErrorCause, Lane};
 use crate::transport::{Network, TransportError, TransportErrorKind};
 
 /// Which part of `request_timeout` a request may take before it counts as slow.
@@ -48,6 +48,24 @@ pub(super) fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> b
     answer
         .as_ref()
         .is_err_and(|why| why.kind == TransportErrorKind::Refused)
+}
+
+/// Whether the answer means that another token could help. Databricks answers a
+/// bad token with 401 or with 403 and a page, and its wording varies; a refused
+/// principal has other words.
+pub(super) fn refuses_token(cause: &CallErrorCause) -> bool {
+    let CallErrorCause::Status(answer) = cause else {
+        return false;
+    };
+    match answer.status {
+        401 => true,
+        403 => {
+            let body = answer.body.to_ascii_lowercase();
+            body.contains("invalid access token")
+                || (body.contains("token") && body.contains("expired"))
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn log(

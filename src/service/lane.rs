@@ -74,7 +74,7 @@ impl Lane {
     }
 
     /// Makes room for another workspace. The visit goes on, within the bounds on requests.
-    pub(super) fn leave_place(&self) {
+    pub(crate) fn leave_place(&self) {
         let place = self
             .place
             .lock()

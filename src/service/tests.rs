@@ -32,6 +32,7 @@ fn ask() -> Ask<'static> {
         body_cap: 1000,
         from_users: false,
         until: None,
+        joining: None,
     }
 }
 
@@ -540,4 +541,86 @@ async fn no_part_of_a_token_is_left_where_the_kept_text_is_cut() {
             assert!(!kept, "{padding}: {}", &text[text.len() - 30..]);
         }
     }
+}
+
+/// A second token, as a contributor sends one.
+fn joining() -> Option<Joining> {
+    let resource_id = "/subscriptions/s".to_owned();
+    Some(Joining::new(
+        Token::new("planted-management-4712"),
+        resource_id,
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_joins_carries_the_second_token_and_the_resource_and_no_other_does() {
+    let (service, transport) = scripted(vec![json_answer(), json_answer()]);
+    let joins = Ask {
+        joining: joining(),
+        ..ask()
+    };
+    service.json::<Value>(joins).await.expect("JSON");
+    service.json::<Value>(ask()).await.expect("JSON");
+    let names = [
+        "x-databricks-azure-sp-management-token",
+        "x-databricks-azure-workspace-resource-id",
+    ];
+    let sent = transport.sent();
+    let header = |number: usize, name: &str| sent[number].headers.get(name).cloned();
+    for (name, value) in names
+        .iter()
+        .zip(["planted-management-4712", "/subscriptions/s"])
+    {
+        assert_eq!(header(0, name).expect("a header"), value);
+        assert_eq!(header(1, name), None);
+    }
+    assert!(header(0, names[0]).is_some_and(|token| token.is_sensitive()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_second_token_goes_to_a_machine_of_the_users() {
+    let (service, transport) = scripted(vec![json_answer()]);
+    let to_a_driver = Ask {
+        from_users: true,
+        joining: joining(),
+        ..ask()
+    };
+    let error = fails(&service, to_a_driver).await;
+    assert!(
+        error.to_string().contains("refused before sending"),
+        "{error}"
+    );
+    assert!(transport.sent().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_token_is_taken_out_of_what_comes_back_too() {
+    let echo = "your headers were planted-management-4712";
+    let (service, _) = scripted(vec![answer(403, "text/planted-management-4712", echo)]);
+    let joins = Ask {
+        joining: joining(),
+        ..ask()
+    };
+    let error = fails(&service, joins).await;
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("planted-management"), "{shown}");
+    assert!(shown.contains("your headers were [token]"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_may_be_answered_with_json_or_with_nothing_and_with_no_page() {
+    let (service, _) = scripted(vec![
+        answer(204, "", ""),
+        answer(200, "", ""),
+        json_answer(),
+        answer(200, "text/html", "<title>Login</title>"),
+    ]);
+    for _ in 0..3 {
+        service.done(ask()).await.expect("done");
+    }
+    let error = service.done(ask()).await.expect_err("a page");
+    assert!(matches!(
+        error.cause,
+        CallErrorCause::NotJson { status: 200, .. }
+    ));
 }

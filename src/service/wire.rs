@@ -24,12 +24,17 @@ const KEPT_HEADER: usize = 2 * 1024;
 pub(super) enum Wanted {
     Json,
     Html,
+    /// Of a change: some services answer it with what became of it, some with 204.
+    JsonOrNothing,
 }
 
 /// The URL of a request. Dot segments are refused: every URL parser resolves
 /// them, even percent-encoded ones, so they would leave their place.
 pub(super) fn target(base: &Url, ask: &Ask<'_>) -> Result<Url, TransportError> {
     let refuse = |why: &str| Err(TransportError::refused(why));
+    if ask.from_users && ask.joining.is_some() {
+        return refuse("a management token for a machine that its users control");
+    }
     let mut url = base.clone();
     url.set_query(None);
     if ask
@@ -66,7 +71,7 @@ pub(super) fn request(
     token: &Token,
 ) -> Result<Request<Bytes>, TransportError> {
     let accept = match wanted {
-        Wanted::Json => "application/json",
+        Wanted::Json | Wanted::JsonOrNothing => "application/json",
         Wanted::Html => "text/html",
     };
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
@@ -78,6 +83,9 @@ pub(super) fn request(
         .header(ACCEPT, accept)
         .header(AUTHORIZATION, bearer)
         .extension(BodyCap(ask.body_cap));
+    if let Some(joining) = &ask.joining {
+        request = joining.add_to(request)?;
+    }
     let body = match &ask.body {
         Some(json) => {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -94,16 +102,22 @@ pub(super) fn request(
 pub(super) fn accept(
     answer: Response<Bytes>,
     wanted: Wanted,
+    ask: &Ask<'_>,
     token: &Token,
 ) -> Result<Bytes, CallErrorCause> {
     let (parts, body) = answer.into_parts();
     let status = parts.status.as_u16();
-    let content_type = header(&parts.headers, &CONTENT_TYPE, token).unwrap_or_default();
+    let content_type = header(&parts.headers, &CONTENT_TYPE, ask, token).unwrap_or_default();
     let kept = || {
         // First the token, then the cut, which could leave the most of one.
-        let enough = KEPT_BODY.saturating_add(token.expose().len());
+        let second = ask
+            .joining
+            .as_ref()
+            .map_or(0, |one| one.token().expose().len());
+        let longest = token.expose().len().max(second);
+        let enough = KEPT_BODY.saturating_add(longest);
         let start = body.get(..enough).unwrap_or(&body);
-        let text = without_token(&String::from_utf8_lossy(start), token);
+        let text = without_tokens(&String::from_utf8_lossy(start), ask, token);
         match text.char_indices().find(|(at, _)| *at >= KEPT_BODY) {
             Some((end, _)) => text[..end].to_owned(),
             None => text,
@@ -112,17 +126,18 @@ pub(super) fn accept(
     if !parts.status.is_success() {
         return Err(CallErrorCause::Status(StatusError {
             status,
-            location: header(&parts.headers, &LOCATION, token),
+            location: header(&parts.headers, &LOCATION, ask, token),
             content_type,
             retry_after: None,
             body: kept(),
         }));
     }
-    if is_wanted(wanted, &content_type) {
+    let is_nothing = wanted == Wanted::JsonOrNothing && body.is_empty();
+    if is_nothing || is_wanted(wanted, &content_type) {
         return Ok(body);
     }
     Err(match wanted {
-        Wanted::Json => CallErrorCause::NotJson {
+        Wanted::Json | Wanted::JsonOrNothing => CallErrorCause::NotJson {
             status,
             content_type,
             body: kept(),
@@ -139,7 +154,7 @@ pub(super) fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
     let essence = essence.to_ascii_lowercase();
     match wanted {
         // SCIM answers `application/scim+json`.
-        Wanted::Json => {
+        Wanted::Json | Wanted::JsonOrNothing => {
             essence == "application/json"
                 || (essence.starts_with("application/") && essence.ends_with("+json"))
         }
@@ -147,17 +162,19 @@ pub(super) fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName, token: &Token) -> Option<String> {
+fn header(headers: &HeaderMap, name: &HeaderName, ask: &Ask<'_>, token: &Token) -> Option<String> {
     let value = headers.get(name)?;
     let text = String::from_utf8_lossy(value.as_bytes());
-    Some(one_line(&without_token(&text, token), KEPT_HEADER))
+    Some(one_line(&without_tokens(&text, ask, token), KEPT_HEADER))
 }
 
-/// Takes our token out of what the other side sent: a driver that its users
-/// control could repeat it, and the report would carry it on.
-pub(super) fn without_token(text: &str, token: &Token) -> String {
-    match token.expose() {
-        "" => text.to_owned(),
+/// Takes our tokens out of what the other side sent: a driver that its users
+/// control could repeat one, and the report would carry it on.
+pub(super) fn without_tokens(text: &str, ask: &Ask<'_>, token: &Token) -> String {
+    let second = ask.joining.as_ref().map(super::Joining::token);
+    let tokens = second.into_iter().chain([token]);
+    tokens.fold(text.to_owned(), |text, token| match token.expose() {
+        "" => text,
         token => text.replace(token, "[token]"),
-    }
+    })
 }
