@@ -4,6 +4,7 @@
 //! the settings allow: it cannot switch termination on, nor name a workspace
 //! that the policy does not list.
 
+mod grant;
 mod policy;
 mod progress;
 mod telling;
@@ -17,6 +18,9 @@ use crate::escape::Shown;
 use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
+pub use self::grant::{
+    ActingArgs, AllowedActing, AllowedGrant, ClusterKind, GrantCommand, PrintedGrants,
+};
 pub use self::policy::{Desk, PolicyCommand, PolicyLint, PolicyTest, Told};
 pub use self::progress::Progress;
 pub use self::telling::PrintedReport;
@@ -41,6 +45,8 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Explain why one cluster is kept, or is not; changes nothing.
     Why(WhyCommand),
+    /// Show what a principal lacks in the workspaces of the policy, or give it that.
+    Grant(GrantCommand),
 }
 
 /// `terminate-clusters sweep` as it was typed.
@@ -135,10 +141,10 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Every workspace was seen, or the cluster was explained; every case holds; there
-    /// is nothing to warn of.
+    /// is nothing to warn of; every change was made, or only shown.
     AllSeen,
     /// The report has a `Failure`, there is no cluster to explain, a case fails, there is
-    /// something to warn of, or `serve` came to an end.
+    /// something to warn of, a change was not made, or `serve` came to an end.
     Failure,
     /// Wrong arguments or settings; nothing was asked of anyone.
     Usage,
@@ -176,7 +182,9 @@ mod tests {
         let cli = Cli::try_parse_from(start.iter().chain(arguments))?;
         match cli.command {
             Command::Sweep(sweep) => Ok(sweep),
-            Command::Serve | Command::Why(_) | Command::Policy(_) => panic!("not a sweep"),
+            Command::Serve | Command::Why(_) | Command::Policy(_) | Command::Grant(_) => {
+                panic!("not a sweep")
+            }
         }
     }
 

@@ -54,6 +54,9 @@ pub mod workspace;
 // One termination: look again, terminate, read back.
 pub mod action;
 
+// A principal's place in a workspace: given when asked for.
+pub mod grant;
+
 // How it reaches the outside.
 
 // The Databricks workspace API.

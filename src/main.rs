@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use clap::Parser;
 use terminate_clusters::cli::{
-    AllowedSweep, AllowedWhy, Cli, Command, Desk, Exit, PolicyCommand, PrintedReport, Progress,
-    SweepCommand, WhyCommand,
+    AllowedGrant, AllowedSweep, AllowedWhy, Cli, Command, Desk, Exit, GrantCommand, PolicyCommand,
+    PrintedGrants, PrintedReport, Progress, SweepCommand, WhyCommand,
 };
 use terminate_clusters::clock::{Clock, SystemClock};
+use terminate_clusters::grant::Totals;
 use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
 use terminate_clusters::logging::{self, Output};
 use terminate_clusters::report::Closing;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Sweep(command) => sweep(&command),
         Command::Policy(command) => policy(&command),
         Command::Why(command) => why(&command),
+        Command::Grant(command) => grant(&command),
     };
     exit.into()
 }
@@ -208,6 +210,36 @@ async fn run_why(settings: &Settings, allowed: &AllowedWhy) -> Result<Answer, Wi
         deadline: Instant::now() + settings.limits.sweep_deadline,
     };
     Ok(why::why(&sweep, &request).await)
+}
+
+/// Shows or gives what principals lack, for a person or a script.
+fn grant(command: &GrantCommand) -> Exit {
+    let settings = match command_line_settings() {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    let allowed = match command.within(&settings) {
+        Ok(allowed) => allowed,
+        Err(problems) => return refuse(problems),
+    };
+    let mut sink = PrintedGrants::new(allowed.json, Progress::to_stderr());
+    let ran = on_runtime(async { Ok(run_grant(&settings, &allowed, &mut sink).await) });
+    match ended(ran) {
+        Ok(totals) if totals.failed() => Exit::Failure,
+        Ok(_) => Exit::AllSeen,
+        Err(exit) => exit,
+    }
+}
+
+async fn run_grant(
+    settings: &Settings,
+    allowed: &AllowedGrant,
+    sink: &mut PrintedGrants,
+) -> Result<Totals, WiringError> {
+    let transport = wiring::transport(settings)?;
+    let deadline = Instant::now() + settings.limits.sweep_deadline;
+    let grants = wiring::grants(settings, allowed, transport, deadline)?;
+    Ok(grants.run(sink).await)
 }
 
 /// Starts logging and reads the settings; the exit if they cannot be read.

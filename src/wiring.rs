@@ -10,11 +10,14 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::action::ActionLimits;
+use crate::cli::{AllowedActing, AllowedGrant};
 use crate::clock::{Clock, SystemClock};
-use crate::identity::{Identities, Identity, SecretError, SecretSource};
+use crate::grant::{Acting, Grants, Patience, Target};
+use crate::identity::{Identities, Identity, Operator, SecretError, SecretSource, TokenError};
 use crate::key_vault::{KeyVault, VaultLogin};
 use crate::settings::{Limits, PrincipalSettings, Settings, WorkspaceSettings};
 use crate::sweep::{Sweep, SweepLimits};
@@ -30,6 +33,8 @@ pub enum WiringError {
     ManagedIdentity(String),
     #[error("the key vault cannot be used: {0}")]
     KeyVault(#[from] SecretError),
+    #[error("{0}")]
+    Operator(#[from] TokenError),
 }
 
 /// The real way out, for these settings.
@@ -129,6 +134,55 @@ fn workspace(settings: &WorkspaceSettings) -> Workspace {
         sees_all_runs,
         principal,
         spark_principal,
+    }
+}
+
+/// What `grant` needs, over the same way out as a sweep.
+///
+/// # Errors
+///
+/// A vault or a login that cannot be used.
+pub fn grants(
+    settings: &Settings,
+    allowed: &AllowedGrant,
+    transport: Arc<dyn Transport>,
+    deadline: Instant,
+) -> Result<Grants, WiringError> {
+    let Sweep {
+        network,
+        identities,
+        ..
+    } = sweep(settings, transport)?;
+    let acting = match &allowed.acting {
+        AllowedActing::Itself => Acting::Itself,
+        AllowedActing::Principal(name) => Acting::Principal(name.clone()),
+        AllowedActing::Operator => {
+            Acting::Operator(Arc::new(Operator::at_the_azure_cli(network.clone())?))
+        }
+    };
+    let target = |workspace: &WorkspaceSettings| Target {
+        name: workspace.name.clone(),
+        url: workspace.url.clone(),
+        resource_id: workspace.resource_id.clone(),
+        principal: workspace.principal.clone(),
+        spark_principal: workspace.spark_principal.clone(),
+    };
+    Ok(Grants {
+        network,
+        identities,
+        acting,
+        wishes: allowed.wishes,
+        targets: allowed.workspaces.iter().map(target).collect(),
+        patience: patience(&settings.limits),
+        deadline,
+        apply: allowed.apply,
+    })
+}
+
+fn patience(limits: &Limits) -> Patience {
+    Patience {
+        lasts: limits.join_for,
+        every: limits.join_every,
     }
 }
 

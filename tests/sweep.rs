@@ -1,8 +1,8 @@
 //! Stories of whole sweeps: the binary, started as an operator would, in a
 //! pretend cloud.
 //!
-//! Each story owns its cloud, runs `terminate-clusters sweep` once or more, and
-//! looks at three things: what the cloud has seen and become, the report, and
+//! Each story owns its cloud, runs `terminate-clusters sweep` (or `why`, or `grant`)
+//! once or more, and looks at three things: what the cloud has seen and become, the report, and
 //! the exit status. What one stage does alone is tested beside it; here is only
 //! what needs all of them together.
 
@@ -22,6 +22,8 @@ mod credentials;
 mod failures;
 #[path = "sweep/fairness.rs"]
 mod fairness;
+#[path = "sweep/grant.rs"]
+mod grant;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "sweep/kept.rs"]

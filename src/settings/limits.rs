@@ -35,6 +35,8 @@ pub struct Limits {
     pub read_back_for: Duration,
     pub read_back_every: Duration,
     pub second_look_runs_age: Duration,
+    pub join_for: Duration,
+    pub join_every: Duration,
     /// Pages.
     pub runs_page_cap: u32,
     pub function_timeout_margin: Duration,
@@ -126,6 +128,18 @@ const SECOND_LOOK_RUNS_AGE: Key = wait(
     MINUTE,
     "oldest list of job runs that the look before a termination may rest on",
 );
+const JOIN_FOR: Key = wait(
+    "join_for",
+    "2m",
+    HOUR,
+    "how long a new membership or right may take to show before that is a failure",
+);
+const JOIN_EVERY: Key = wait(
+    "join_every",
+    "2s",
+    MINUTE,
+    "pause between two looks at a new membership or right",
+);
 const RUNS_PAGE_CAP: Key = count(
     "runs_page_cap",
     "200",
@@ -167,6 +181,8 @@ pub(super) const KEYS: &[Key] = &[
     READ_BACK_FOR,
     READ_BACK_EVERY,
     SECOND_LOOK_RUNS_AGE,
+    JOIN_FOR,
+    JOIN_EVERY,
     RUNS_PAGE_CAP,
     FUNCTION_TIMEOUT_MARGIN,
     SWEEP_DEADLINE,
@@ -193,7 +209,27 @@ const fn order(less: Key, more: Key, why: &'static str) -> Order {
 }
 
 fn refuse_contradictions(limits: &Limits, table: &mut TableReader<'_>) {
-    let waits = [
+    for (order, less, more) in waits_in_order(limits) {
+        let shown = |value| format!("\"{}\"", show_duration(value));
+        // Zero stands for a mistake that is noted already.
+        if less > more && !more.is_zero() {
+            refuse(&order, &shown(less), &shown(more), table);
+        }
+    }
+    let (one, all) = (
+        limits.parallel_requests_per_workspace,
+        limits.parallel_requests,
+    );
+    if one > all && all > 0 {
+        let why = "one workspace could hold up all others";
+        let order = order(PARALLEL_REQUESTS_PER_WORKSPACE, PARALLEL_REQUESTS, why);
+        refuse(&order, &one.to_string(), &all.to_string(), table);
+    }
+}
+
+/// The pairs of waits, with their values.
+fn waits_in_order(limits: &Limits) -> [(Order, Duration, Duration); 5] {
+    [
         (
             order(
                 CONNECT_TIMEOUT,
@@ -230,23 +266,16 @@ fn refuse_contradictions(limits: &Limits, table: &mut TableReader<'_>) {
             limits.read_back_every,
             limits.read_back_for,
         ),
-    ];
-    for (order, less, more) in waits {
-        let shown = |value| format!("\"{}\"", show_duration(value));
-        // Zero stands for a mistake that is noted already.
-        if less > more && !more.is_zero() {
-            refuse(&order, &shown(less), &shown(more), table);
-        }
-    }
-    let (one, all) = (
-        limits.parallel_requests_per_workspace,
-        limits.parallel_requests,
-    );
-    if one > all && all > 0 {
-        let why = "one workspace could hold up all others";
-        let order = order(PARALLEL_REQUESTS_PER_WORKSPACE, PARALLEL_REQUESTS, why);
-        refuse(&order, &one.to_string(), &all.to_string(), table);
-    }
+        (
+            order(
+                JOIN_EVERY,
+                JOIN_FOR,
+                "there would be no second look at a new membership",
+            ),
+            limits.join_every,
+            limits.join_for,
+        ),
+    ]
 }
 
 /// Notes the contradiction where an operator can mend it: at the value that was given.
@@ -293,6 +322,8 @@ fn read_each(table: &mut TableReader<'_>) -> Limits {
         read_back_for: table.duration(&READ_BACK_FOR),
         read_back_every: table.duration(&READ_BACK_EVERY),
         second_look_runs_age: table.duration(&SECOND_LOOK_RUNS_AGE),
+        join_for: table.duration(&JOIN_FOR),
+        join_every: table.duration(&JOIN_EVERY),
         runs_page_cap: table.count(&RUNS_PAGE_CAP),
         function_timeout_margin: table.duration(&FUNCTION_TIMEOUT_MARGIN),
         sweep_deadline: table.duration(&SWEEP_DEADLINE),

@@ -839,6 +839,8 @@ fn default_limits() -> Limits {
         read_back_for: seconds(60),
         read_back_every: seconds(2),
         second_look_runs_age: seconds(30),
+        join_for: seconds(120),
+        join_every: seconds(2),
         runs_page_cap: 200,
         function_timeout_margin: seconds(30),
         sweep_deadline: seconds(30 * 60),

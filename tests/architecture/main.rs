@@ -143,7 +143,7 @@ fn what_explains_can_neither_plan_nor_act() {
     for file in explaining {
         seen += 1;
         let used = file.uses();
-        for stage in ["plan", "action"] {
+        for stage in ["plan", "action", "grant"] {
             assert!(!used.contains(stage), "{} uses `{stage}`", file.path);
         }
         for word in ["workspace::sweep", ".run(", "visit_all", "Permit"] {
@@ -154,20 +154,40 @@ fn what_explains_can_neither_plan_nor_act() {
 }
 
 #[test]
-fn every_request_but_a_termination_and_a_question_of_events_is_a_get() {
+fn only_action_and_grant_change_anything_outside() {
+    const GRANT: &str = "src/grant/members.rs";
     let files = handler();
-    for method in ["Method::PUT", "Method::PATCH", "Method::DELETE"] {
+    // A list of rights that is PUT replaces the one that was there.
+    for method in ["Method::PUT", "Method::DELETE"] {
         assert!(holders(&files, method).is_empty(), "{method}");
     }
     for call in [".put(", ".patch(", ".delete(", ".post("] {
         assert!(holders(&files, call).is_empty(), "{call}");
     }
-    assert_eq!(holders(&files, "Method::POST"), ["src/databricks.rs"]);
+    assert_eq!(holders(&files, "Method::PATCH"), [GRANT]);
+    assert_eq!(
+        holders(&files, "Method::POST"),
+        ["src/databricks.rs", GRANT]
+    );
+    assert_eq!(holders(&files, ".done("), [GRANT]);
+    let grant = &files.iter().find(|file| file.path == GRANT).unwrap().code;
+    let sent = ["Method::POST", "Method::PATCH"].map(|method| grant.matches(method).count());
+    assert_eq!(sent, [1, 3], "a change that this test does not know");
     let databricks = files.iter().find(|file| file.path == "src/databricks.rs");
     let code = &databricks.unwrap().code;
     assert_eq!(code.matches("body: Some(").count(), 2);
     assert!(code.contains("\"api/2.1/clusters/events\""));
     assert_eq!(holders(&files, "body: Some("), ["src/databricks.rs"]);
+}
+
+/// What is shown without `--apply` is worked out by what can neither ask nor act.
+#[test]
+fn the_plan_of_a_grant_is_pure() {
+    let files = handler();
+    let plan = files.iter().find(|file| file.path == "src/grant/plan.rs");
+    for word in ["tokio", "async ", ".await", "service", "super::"] {
+        assert!(!plan.unwrap().code.contains(word), "{word}");
+    }
 }
 
 #[test]

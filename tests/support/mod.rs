@@ -17,7 +17,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_terminate-clusters");
 
 /// Waits that a story can afford. Those for answers are long: a machine under
 /// load is no story.
-const LIMITS: [(&str, &str); 14] = [
+const LIMITS: [(&str, &str); 16] = [
     ("connect_timeout", "\"10s\""),
     ("request_timeout", "\"20s\""),
     ("request_attempts", "3"),
@@ -30,6 +30,8 @@ const LIMITS: [(&str, &str); 14] = [
     ("read_back_every", "\"20ms\""),
     ("read_back_for", "\"2s\""),
     ("second_look_runs_age", "\"1ms\""),
+    ("join_for", "\"10s\""),
+    ("join_every", "\"10ms\""),
     ("sweep_deadline", "\"50s\""),
     ("token_timeout", "\"20s\""),
 ];

@@ -1,0 +1,156 @@
+//! Joins a workspace by the principal's own right on its Azure resource: one call
+//! with both tokens and the resource-id header.
+//!
+//! Who is Contributor or Owner of the resource is made a member by that call, and a
+//! workspace **admin** (Databricks, "admin user login" for service principals). So
+//! it happens on demand only: where the operator runs `grant --self --apply`, or in
+//! a sweep in terminate mode of a workspace whose `access` is `contributor`, and only
+//! after the plain token was refused as no member's. There is no [`Joiner`] in report
+//! mode. It calls the workspace's own API, never a driver.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use serde::de::IgnoredAny;
+
+use crate::databricks::access::AccessProblem;
+use crate::identity::{Audience, TokenError, TokenSource};
+use crate::policy::Mode;
+use crate::service::{Ask, CallError, Joining, Service, Stage};
+
+/// Bytes of an answer about oneself.
+const ONE_CAP: usize = 4 << 20;
+
+/// What is told where the wait for a membership was in vain.
+pub const NOT_SPREAD: &str = "the call that makes it a member was answered, and the workspace \
+    still does not let it in: a membership takes a while to spread, so the next run may find it";
+
+/// The way into a workspace for a principal that is a contributor on its resource.
+#[derive(Debug, Clone)]
+pub struct Joiner {
+    service: Arc<Service>,
+    tokens: Arc<dyn TokenSource>,
+    resource_id: String,
+}
+
+/// Why joining failed. Its `Display` says what to do.
+#[derive(Debug, Clone)]
+pub enum JoinProblem {
+    /// There is no token for Azure's service management.
+    NoToken(TokenError),
+    /// The workspace does not take that token.
+    TokenRefused,
+    /// The resource id is not the workspace's.
+    WrongResourceId,
+    /// The principal has no right on the resource that would let it join.
+    NoRight,
+    /// Anything else.
+    Other(AccessProblem, CallError),
+}
+
+impl Joiner {
+    /// The way for a sweep in this mode of this workspace; there is none in report mode.
+    #[must_use]
+    pub fn for_sweep(
+        mode: Mode,
+        service: Arc<Service>,
+        tokens: Arc<dyn TokenSource>,
+        resource_id: Option<String>,
+    ) -> Option<Self> {
+        match mode {
+            Mode::Report => None,
+            Mode::Terminate => Self::for_grant(service, tokens, resource_id),
+        }
+    }
+
+    /// The way for an operator who asks for it, whatever the mode.
+    #[must_use]
+    pub fn for_grant(
+        service: Arc<Service>,
+        tokens: Arc<dyn TokenSource>,
+        resource_id: Option<String>,
+    ) -> Option<Self> {
+        Some(Self {
+            service,
+            tokens,
+            resource_id: resource_id?,
+        })
+    }
+
+    /// Makes the principal a member and an admin. Until its plain token is let in, some
+    /// time can pass.
+    ///
+    /// # Errors
+    ///
+    /// A [`JoinProblem`]; the principal is then what it was before, as far as anyone can tell.
+    pub async fn join(&self) -> Result<(), JoinProblem> {
+        let management = self.tokens.token(Audience::Management).await;
+        let management = management.map_err(JoinProblem::NoToken)?;
+        let ask = Ask {
+            verb: "join the workspace",
+            stage: Stage::Rights,
+            method: Method::GET,
+            path: &["api", "2.0", "preview", "scim", "v2", "Me"],
+            query: &[("excludedAttributes", "entitlements")],
+            body: None,
+            // Who is an admin by then stays one.
+            idempotent: true,
+            body_cap: ONE_CAP,
+            from_users: false,
+            until: None,
+            joining: Some(Joining::new(management, self.resource_id.clone())),
+        };
+        let answer = self.service.json::<IgnoredAny>(ask).await;
+        answer.map(|_| ()).map_err(JoinProblem::of)
+    }
+}
+
+impl JoinProblem {
+    /// The plain token was known and refused as no member's just before, so what is
+    /// wrong with a token now is wrong with the second one.
+    fn of(error: CallError) -> Self {
+        let problem = AccessProblem::of(&error);
+        let is_of_the_token = matches!(
+            problem,
+            AccessProblem::TokenRefused
+                | AccessProblem::WrongAudience
+                | AccessProblem::WrongTenant { .. }
+        );
+        if matches!(
+            problem,
+            AccessProblem::NotAMember | AccessProblem::Forbidden
+        ) {
+            Self::NoRight
+        } else if problem == AccessProblem::WorkspaceNotFound {
+            Self::WrongResourceId
+        } else if is_of_the_token {
+            Self::TokenRefused
+        } else {
+            Self::Other(problem, error)
+        }
+    }
+}
+
+impl fmt::Display for JoinProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoToken(why) => {
+                write!(f, "there is no token for Azure's service management: {why}")
+            }
+            Self::TokenRefused => f.write_str(
+                "the workspace does not accept the token for Azure's service management: check \
+                 that tenant and cloud are the workspace's",
+            ),
+            Self::WrongResourceId => f.write_str(
+                "the resource id is not this workspace's: compare `resource_id` with the \
+                 workspace's JSON view in the portal, and whether it still exists",
+            ),
+            Self::NoRight => f.write_str(
+                "the principal has no right on the workspace's resource that would let it join: \
+                 give it Contributor there, or add it with `terminate-clusters grant`",
+            ),
+            Self::Other(problem, error) => write!(f, "{problem} ({error})"),
+        }
+    }
+}

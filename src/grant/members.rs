@@ -1,0 +1,306 @@
+//! SCIM and the Permissions API of a workspace, as far as `grant` needs them.
+//!
+//! The second of the two files that can change something outside, see `action`. All
+//! its changes add, and adding twice is the same as once, so they may be repeated.
+//! Rights are added by PATCH: a PUT would replace the whole list of them
+//! (databricks/cli#3264). What is worth changing is not judged here.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::plan::{Grantee, Member, NamedCluster, Present, Right, Wish, needs_rights};
+use crate::cluster::ClusterId;
+use crate::databricks::{Databricks, RunsRight};
+use crate::service::{Ask, CallError, Service, Stage};
+
+/// Bytes of an answer; a group of thousands of members has some hundred kB.
+const BODY_CAP: usize = 4 << 20;
+
+const SCIM: [&str; 5] = ["api", "2.0", "preview", "scim", "v2"];
+const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const PRINCIPAL: &str = "urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal";
+const WORKSPACE_ACCESS: &str = "workspace-access";
+const ADMINS: &str = "admins";
+
+/// The members and rights of one workspace, as one login sees and changes them.
+#[derive(Debug)]
+pub(super) struct Members {
+    service: Arc<Service>,
+    databricks: Databricks,
+}
+
+/// A listing of SCIM; the list is absent where it is empty.
+#[derive(Deserialize)]
+struct Listing<T> {
+    #[serde(rename = "Resources")]
+    resources: Option<Vec<T>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PrincipalRecord {
+    id: String,
+    application_id: Option<String>,
+    active: Option<bool>,
+    groups: Option<Vec<Reference>>,
+    entitlements: Option<Vec<Reference>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupRecord {
+    id: String,
+    display_name: Option<String>,
+    members: Option<Vec<Reference>>,
+}
+
+/// An item of a list of SCIM.
+#[derive(Deserialize)]
+struct Reference {
+    value: Option<String>,
+    display: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Permissions {
+    access_control_list: Option<Vec<Entry>>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    service_principal_name: Option<String>,
+    all_permissions: Option<Vec<Permission>>,
+}
+
+#[derive(Deserialize)]
+struct Permission {
+    permission_level: Option<String>,
+}
+
+/// The group of admins.
+pub(super) struct Admins {
+    pub(super) id: String,
+    pub(super) members: Vec<String>,
+}
+
+impl Members {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self {
+            databricks: Databricks::new(Arc::clone(&service)),
+            service,
+        }
+    }
+
+    /// Whether whoever asks is shown to be a workspace admin.
+    pub(super) async fn is_admin(&self) -> Result<bool, CallError> {
+        Ok(match self.databricks.sees_all_runs().await? {
+            RunsRight::Admin => true,
+            RunsRight::NotShown => false,
+        })
+    }
+
+    /// What is of what is wished for, and the clusters that the wish is about.
+    pub(super) async fn look(
+        &self,
+        wish: &Wish,
+    ) -> Result<(Present, Vec<NamedCluster>), CallError> {
+        let member = self.find(&wish.grantee).await?;
+        if !needs_rights(wish, member.as_ref()) {
+            let present = Present {
+                member,
+                ..Present::default()
+            };
+            return Ok((present, Vec::new()));
+        }
+        let clusters = self.databricks.all_purpose_clusters().await?.into_iter();
+        let named = |(id, name)| NamedCluster { id, name };
+        let clusters: Vec<NamedCluster> = clusters.map(named).collect();
+        let mut present = Present {
+            member,
+            ..Present::default()
+        };
+        // Who is no member has no right.
+        if present.member.is_some() {
+            for cluster in &clusters {
+                if let Some(right) = self.right(&cluster.id, &wish.grantee).await? {
+                    present.rights.insert(cluster.id.clone(), right);
+                }
+            }
+        }
+        Ok((present, clusters))
+    }
+
+    /// The member of this application id.
+    pub(super) async fn find(&self, grantee: &Grantee) -> Result<Option<Member>, CallError> {
+        let filter = format!("applicationId eq \"{}\"", grantee.client_id);
+        let query = [("filter", filter.as_str()), ("excludedAttributes", "roles")];
+        let path = [&SCIM[..], &["ServicePrincipals"]].concat();
+        let listing: Listing<PrincipalRecord> = self
+            .get("find the service principal", &path, &query)
+            .await?;
+        let found = listing.resources.into_iter().flatten().find(|record| {
+            let id = record.application_id.as_deref();
+            id.is_some_and(|id| id.eq_ignore_ascii_case(&grantee.client_id))
+        });
+        Ok(found.map(|record| Member {
+            is_active: record.active.unwrap_or(true),
+            has_workspace_access: holds(record.entitlements.as_ref(), |one| {
+                one.value.as_deref() == Some(WORKSPACE_ACCESS)
+            }),
+            is_admin: holds(record.groups.as_ref(), |one| {
+                one.display.as_deref() == Some(ADMINS)
+            }),
+            id: record.id,
+        }))
+    }
+
+    /// The group of admins; `None` if the workspace does not list it.
+    pub(super) async fn admins(&self) -> Result<Option<Admins>, CallError> {
+        let filter = format!("displayName eq \"{ADMINS}\"");
+        let path = [&SCIM[..], &["Groups"]].concat();
+        let query = [("filter", filter.as_str())];
+        let listing: Listing<GroupRecord> =
+            self.get("find the group of admins", &path, &query).await?;
+        let mut groups = listing.resources.into_iter().flatten();
+        let found = groups.find(|group| group.display_name.as_deref() == Some(ADMINS));
+        Ok(found.map(|group| Admins {
+            id: group.id,
+            members: group
+                .members
+                .into_iter()
+                .flatten()
+                .filter_map(|member| member.value)
+                .collect(),
+        }))
+    }
+
+    /// The principal's own highest right on a cluster.
+    pub(super) async fn right(
+        &self,
+        cluster: &ClusterId,
+        grantee: &Grantee,
+    ) -> Result<Option<Right>, CallError> {
+        let path = permissions_of(cluster);
+        let list: Permissions = self.get("read the rights on a cluster", &path, &[]).await?;
+        let entries = list.access_control_list.into_iter().flatten();
+        let own = entries.filter(|entry| {
+            let name = entry.service_principal_name.as_deref();
+            name.is_some_and(|name| name.eq_ignore_ascii_case(&grantee.client_id))
+        });
+        let levels = own.flat_map(|entry| entry.all_permissions.into_iter().flatten());
+        let rights = levels.filter_map(|level| Right::parse(level.permission_level.as_deref()?));
+        Ok(rights.max())
+    }
+
+    /// Makes it a member with the entitlement to call the API.
+    pub(super) async fn create(&self, grantee: &Grantee) -> Result<(), CallError> {
+        let body = json!({
+            "schemas": [PRINCIPAL],
+            "applicationId": grantee.client_id,
+            "displayName": format!("terminate-clusters {}", grantee.name.as_str()),
+            "active": true,
+            "entitlements": [{ "value": WORKSPACE_ACCESS }],
+        });
+        let path = [&SCIM[..], &["ServicePrincipals"]].concat();
+        let verb = "add the service principal";
+        self.change(verb, Method::POST, &path, body).await
+    }
+
+    /// Gives a member the entitlement to call the API.
+    pub(super) async fn entitle(&self, member_id: &str) -> Result<(), CallError> {
+        let path = [&SCIM[..], &["ServicePrincipals", member_id]].concat();
+        let body = adding("entitlements", WORKSPACE_ACCESS);
+        let verb = "entitle the service principal";
+        self.change(verb, Method::PATCH, &path, body).await
+    }
+
+    /// Adds a member to the group of admins.
+    pub(super) async fn admit(&self, group_id: &str, member_id: &str) -> Result<(), CallError> {
+        let path = [&SCIM[..], &["Groups", group_id]].concat();
+        let body = adding("members", member_id);
+        let verb = "add to the group of admins";
+        self.change(verb, Method::PATCH, &path, body).await
+    }
+
+    /// Adds a right on a cluster to those that are there.
+    pub(super) async fn allow(
+        &self,
+        cluster: &ClusterId,
+        grantee: &Grantee,
+        right: Right,
+    ) -> Result<(), CallError> {
+        let body = json!({
+            "access_control_list": [{
+                "service_principal_name": grantee.client_id,
+                "permission_level": right.as_str(),
+            }],
+        });
+        let verb = "give a right on a cluster";
+        self.change(verb, Method::PATCH, &permissions_of(cluster), body)
+            .await
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, CallError> {
+        self.service
+            .json(ask(verb, Method::GET, path, query, None))
+            .await
+    }
+
+    async fn change(
+        &self,
+        verb: &'static str,
+        method: Method,
+        path: &[&str],
+        body: Value,
+    ) -> Result<(), CallError> {
+        self.service
+            .done(ask(verb, method, path, &[], Some(body)))
+            .await
+    }
+}
+
+fn ask<'a>(
+    verb: &'static str,
+    method: Method,
+    path: &'a [&'a str],
+    query: &'a [(&'a str, &'a str)],
+    body: Option<Value>,
+) -> Ask<'a> {
+    Ask {
+        verb,
+        stage: Stage::Rights,
+        method,
+        path,
+        query,
+        body,
+        idempotent: true,
+        body_cap: BODY_CAP,
+        from_users: false,
+        until: None,
+        joining: None,
+    }
+}
+
+fn permissions_of(cluster: &ClusterId) -> [&str; 5] {
+    ["api", "2.0", "permissions", "clusters", cluster.as_str()]
+}
+
+fn adding(list: &str, value: &str) -> Value {
+    json!({
+        "schemas": [PATCH],
+        "Operations": [{ "op": "add", "path": list, "value": [{ "value": value }] }],
+    })
+}
+
+fn holds(list: Option<&Vec<Reference>>, is_it: impl Fn(&Reference) -> bool) -> bool {
+    list.is_some_and(|list| list.iter().any(is_it))
+}
