@@ -42,6 +42,15 @@ impl Mode {
     }
 }
 
+/// How the service principal gets into a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Somebody has made it a member.
+    Member,
+    /// It may make itself one, and an admin at that, by its right on the Azure resource.
+    Contributor,
+}
+
 /// A pattern with `*` and `?`, matched without case against a whole name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Glob {

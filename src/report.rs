@@ -191,6 +191,8 @@ pub struct WorkspaceReport {
     pub mode: Mode,
     /// Whether its list of clusters was read at all.
     pub seen: bool,
+    /// Whether the principal made itself a member and an admin on the way.
+    pub joined: bool,
     pub lines: Vec<ClusterLine>,
     pub failures: Vec<Failure>,
     /// What the operator should know of the workspace as a whole: rights that

@@ -10,6 +10,7 @@
 mod case_file;
 mod cloud_choice;
 mod document;
+mod entrance;
 mod environment;
 mod host_json;
 mod key;

@@ -21,6 +21,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::action::ActionLimits;
 use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
+use crate::grant::Patience;
+use crate::grant::join::Joiner;
 use crate::identity::{Audience, Identities, PrincipalName};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
@@ -84,6 +86,8 @@ pub trait ReportSink: Send {
 #[derive(Debug, Clone, Copy)]
 pub struct SweepLimits {
     pub action: ActionLimits,
+    /// How long a new membership may take to spread.
+    pub joining: Patience,
     pub runs_page_cap: usize,
     pub parallel_workspaces: usize,
 }
@@ -215,6 +219,7 @@ impl Sweep {
             clock: Arc::clone(&self.network.clock),
             allowances: Arc::new(Allowances::new(self.policy.base.cap_per_sweep)),
             action: self.limits.action,
+            joining: self.limits.joining,
             runs_page_cap: self.limits.runs_page_cap,
             parallel_looks: self.network.limits.parallel_per_workspace,
         }
@@ -250,8 +255,15 @@ impl Sweep {
             .filter(|_| self.policy.base.nodes_witness)
             .map(|arm| service(Audience::Arm, &arm, principal))
             .map(|arm| AzureMonitor::new(arm, throttles.clone()));
+        let joiner = Joiner::for_sweep(
+            workspace.mode,
+            Arc::clone(&databricks),
+            tokens.of(principal),
+            workspace.resource_id.clone(),
+        );
         Clients {
             databricks: Arc::new(Databricks::new(databricks)),
+            joiner,
             spark,
             monitor,
             lane,
@@ -313,6 +325,7 @@ fn unseen(workspace: &Workspace, note: Option<String>, failures: Vec<Failure>) -
         host: workspace.url.host_str().unwrap_or_default().to_owned(),
         mode: workspace.mode,
         seen: false,
+        joined: false,
         lines: Vec::new(),
         failures,
         notes: note.into_iter().collect(),

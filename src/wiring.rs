@@ -121,6 +121,7 @@ fn workspace(settings: &WorkspaceSettings) -> Workspace {
         name,
         url,
         resource_id,
+        access,
         mode,
         sees_all_runs,
         principal,
@@ -130,6 +131,7 @@ fn workspace(settings: &WorkspaceSettings) -> Workspace {
         name,
         url,
         resource_id,
+        access,
         mode,
         sees_all_runs,
         principal,
@@ -193,6 +195,7 @@ fn sweep_limits(limits: &Limits) -> SweepLimits {
             read_back_for: limits.read_back_for,
             read_back_every: limits.read_back_every,
         },
+        joining: patience(limits),
         runs_page_cap: whole(limits.runs_page_cap),
         parallel_workspaces: whole(limits.parallel_workspaces),
     }

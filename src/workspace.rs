@@ -4,6 +4,7 @@
 //! What fails here stays here: the report carries it as a failure and the sweep
 //! goes on with the others. Every cluster that the list names has a line.
 
+mod entry;
 mod lines;
 
 use std::collections::HashMap;
@@ -20,19 +21,21 @@ use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::{ClusterListing, Databricks, Listed};
 use crate::decision::{Decision, Proof, decide};
+use crate::grant::Patience;
+use crate::grant::join::Joiner;
 use crate::human::Count;
 use crate::identity::PrincipalName;
 use crate::meter::StageCounts;
 use crate::plan::{Allowances, Caps, Deferral, Plan};
-use crate::policy::{Mode, PolicySet, WorkspacePolicy};
+use crate::policy::{Access, Mode, PolicySet, WorkspacePolicy};
 use crate::report::machines::Machines;
 use crate::report::{ClusterLine, Failure, FailureKind, Outcome, WorkspaceReport};
 use crate::service::Lane;
 use crate::signals::Signals;
-use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::{Gatherer, LookKind};
 use crate::spark::SparkDriver;
 
+pub(crate) use entry::gatherer;
 pub(crate) use lines::not_answered;
 
 /// One workspace that the policy names.
@@ -42,6 +45,8 @@ pub struct Workspace {
     pub url: Url,
     /// ARM id; without it the machines cannot be found.
     pub resource_id: Option<String>,
+    /// How the principal gets in.
+    pub access: Access,
     /// As bounded by the sweep's mode.
     pub mode: Mode,
     /// The operator's word that the principal sees the runs of all.
@@ -58,6 +63,8 @@ pub struct Clients {
     pub databricks: Arc<Databricks>,
     pub spark: Option<SparkDriver>,
     pub monitor: Option<AzureMonitor>,
+    /// For who may join in this mode.
+    pub joiner: Option<Joiner>,
     pub lane: Arc<Lane>,
 }
 
@@ -68,6 +75,8 @@ pub struct SweepRules {
     pub clock: Arc<dyn Clock>,
     pub allowances: Arc<Allowances>,
     pub action: ActionLimits,
+    /// How long a new membership may take to spread.
+    pub joining: Patience,
     pub runs_page_cap: usize,
     /// Clusters of one workspace that are looked at together.
     pub parallel_looks: usize,
@@ -105,46 +114,34 @@ pub async fn sweep(
         gatherer,
         failures: Vec::new(),
     };
-    let listing = clients.databricks.list_clusters().await;
+    let entry::Entered {
+        listing,
+        has_joined,
+        refused,
+    } = entry::enter(workspace, clients, rules).await;
     let seen = listing.complete.is_ok() || !listing.clusters.is_empty();
     let mut report = if seen {
         visit.clusters(listing).await
     } else {
-        visit.not_seen(&listing)
+        visit.not_seen(&listing, refused)
     };
+    report.joined = has_joined;
+    if has_joined {
+        report.notes.insert(0, entry::JOINED.to_owned());
+    }
     report.stages = clients.lane.meter().snapshot();
     report.elapsed = began.elapsed();
     report
 }
 
-/// What asks about the clusters of one workspace.
-pub(crate) fn gatherer(workspace: &Workspace, clients: &Clients, rules: &SweepRules) -> Gatherer {
-    let policies = rules.policy.for_workspace(&workspace.name);
-    let settings = FactsSettings {
-        name: workspace.name.clone(),
-        sees_all_runs: workspace.sees_all_runs,
-        resource_id: workspace.resource_id.clone(),
-        runs_page_cap: rules.runs_page_cap,
-        longest_threshold: policies.longest_threshold(),
-    };
-    let facts = WorkspaceFacts::new(
-        Arc::clone(&clients.databricks),
-        Arc::clone(&rules.clock),
-        settings,
-    );
-    Gatherer {
-        facts: Arc::new(facts),
-        spark: clients.spark.clone(),
-        monitor: clients.monitor.clone(),
-        policies: Arc::new(policies),
-    }
-}
-
 impl Visit<'_> {
     /// The list could not be read at all.
-    fn not_seen(mut self, listing: &ClusterListing) -> WorkspaceReport {
+    fn not_seen(mut self, listing: &ClusterListing, refused: Option<String>) -> WorkspaceReport {
         if let Err(error) = &listing.complete {
-            let (kind, sentence) = not_answered(error);
+            let (kind, sentence) = match refused {
+                Some(sentence) => (FailureKind::Workspace, sentence),
+                None => not_answered(error),
+            };
             self.fail(kind, None, sentence);
         }
         self.report(false, Vec::new(), Vec::new())
@@ -380,6 +377,7 @@ impl Visit<'_> {
             host: self.workspace.url.host_str().unwrap_or_default().to_owned(),
             mode: self.workspace.mode,
             seen,
+            joined: false,
             lines,
             failures: self.failures,
             notes,

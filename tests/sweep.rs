@@ -16,6 +16,8 @@ mod caps;
 mod clock;
 #[path = "sweep/commands.rs"]
 mod commands;
+#[path = "sweep/contributor.rs"]
+mod contributor;
 #[path = "sweep/credentials.rs"]
 mod credentials;
 #[path = "sweep/failures.rs"]

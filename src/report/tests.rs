@@ -81,6 +81,7 @@ fn workspace(lines: Vec<ClusterLine>) -> WorkspaceReport {
         host: "adb-1111111111111111.1.azuredatabricks.net".to_owned(),
         mode: Mode::Report,
         seen: true,
+        joined: false,
         lines,
         failures: Vec::new(),
         notes: Vec::new(),
@@ -251,6 +252,7 @@ fn json_has_one_line_per_workspace_and_the_same_facts_as_the_text() {
         "host": "adb-1111111111111111.1.azuredatabricks.net",
         "mode": "report",
         "seen": true,
+        "joined": false,
         "clusters": [{
             "cluster_id": "0101-000000-idle0001",
             "cluster_name": "team-x",

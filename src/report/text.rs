@@ -18,6 +18,7 @@ pub fn workspace(report: &WorkspaceReport) -> String {
         host,
         mode,
         seen,
+        joined: _,
         lines,
         failures,
         notes,

@@ -157,7 +157,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "terminate-clusters.toml, line 3: `idle_after` is \"5m\", but must be at least \"10m\"",
         "terminate-clusters.toml, line 4: `cap_per_sweep` is 0, but must be 1 to 10000",
         "terminate-clusters.toml, line 8: `url` can't be used (only https is spoken): write https:// and the host's name",
-        "terminate-clusters.toml, line 9: `access` is \"contributor\", which is not available in this version; use \"member\"",
+        "terminate-clusters.toml, line 9: `access` is \"contributor\", which needs the workspace's Azure resource; add `resource_id`, or `subscription_id`, `resource_group` and `workspace_name`",
         "terminate-clusters.toml, line 11: `reason` is missing in [[exempt]]: why, for the report; required",
         "terminate-clusters.toml, line 11: `cluster` is missing in [[exempt]], and so is `name`; write one of them",
         "terminate-clusters.toml, line 12: `until` is \"soon\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
@@ -819,6 +819,50 @@ impl Setup {
         let lines: Vec<String> = error.mistakes().iter().map(ToString::to_string).collect();
         assert_eq!(error.to_string(), lines.join("\n"));
         lines
+    }
+}
+
+/// The mistakes of a workspace with these lines, without where they are.
+fn mistakes_of_workspace(lines: &str) -> Vec<String> {
+    let policy = format!(
+        "[[workspaces]]\nname = \"a\"\nurl = \"https://adb-1.1.azuredatabricks.net\"\n{lines}"
+    );
+    match Setup::policy(&policy).read() {
+        Ok(_) => Vec::new(),
+        Err(error) => error.mistakes().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_resource_is_named_as_a_whole_or_by_all_its_parts() {
+    let subscription = "subscription_id = \"00000000-1111-2222-3333-444444444444\"\n";
+    let group = "resource_group = \"rg-1\"\n";
+    let name = "workspace_name = \"dbx\"\n";
+    let all = [subscription, group, name].concat();
+    assert_eq!(mistakes_of_workspace(&all), Vec::<String>::new());
+    assert_eq!(
+        mistakes_of_workspace(&format!("{all}access = \"contributor\"\n")),
+        Vec::<String>::new()
+    );
+    let whole = "resource_id = \"/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/g/providers/Microsoft.Databricks/workspaces/n\"\n";
+    #[rustfmt::skip]
+    let rows = [
+        (format!("{whole}{group}"), vec!["`resource_group` stands beside `resource_id`"]),
+        (subscription.to_owned(), vec!["`resource_group` is missing", "`workspace_name` is missing"]),
+        (format!("{group}{name}"), vec!["`subscription_id` is missing"]),
+        (all.replace("rg-1", "a/b"), vec!["`resource_group` is \"a/b\"; write the resource group's name"]),
+        (all.replace("00000000-1111", "x"), vec!["write the subscription's id, a GUID"]),
+        (all.replace("dbx", "d b"), vec!["write the workspace's name in Azure"]),
+        ("access = \"contributor\"\n".to_owned(), vec!["which needs the workspace's Azure resource"]),
+        ("access = \"owner\"\n".to_owned(), vec!["write \"member\" or \"contributor\""]),
+        ("access = \"contributor\"\nresource_id = \"x\"\n".to_owned(), vec!["`resource_id` is \"x\""]),
+    ];
+    for (lines, parts) in rows {
+        let mistakes = mistakes_of_workspace(&lines);
+        assert_eq!(mistakes.len(), parts.len(), "{mistakes:?}");
+        for (mistake, part) in mistakes.iter().zip(parts) {
+            assert!(mistake.contains(part), "{mistake}");
+        }
     }
 }
 

@@ -9,17 +9,18 @@ use url::Url;
 
 use super::cloud_choice;
 use super::document::Document;
+use super::entrance::{self, ACCESS, RESOURCE_GROUP, RESOURCE_ID, SUBSCRIPTION_ID, WORKSPACE_NAME};
 use super::environment::Environment;
 use super::key::{Key, Kind};
 use super::mistakes::Mistakes;
 use super::principals::KnownPrincipals;
 use super::table::{Reading, Source, TableReader};
 use super::tables;
-use super::values::{self, SHOWN_CHARS};
+use super::values::SHOWN_CHARS;
 use crate::cloud::Cloud;
 use crate::escape::Shown;
 use crate::identity::PrincipalName;
-use crate::policy::Mode;
+use crate::policy::{Access, Mode};
 
 pub(super) const NAME_CHARS: usize = 64;
 
@@ -32,6 +33,8 @@ pub struct WorkspaceSettings {
     pub url: Url,
     /// The ARM id, which the nodes witness needs.
     pub resource_id: Option<String>,
+    /// How the principal gets in.
+    pub access: Access,
     /// What may happen here, already bounded by the global mode.
     pub mode: Mode,
     /// Whether the operator vouches that the principal sees every job run.
@@ -55,16 +58,6 @@ const URL: Key = text(
     "url",
     "",
     "in the public cloud `https://adb-<number>.<number>.azuredatabricks.net`; required",
-);
-const RESOURCE_ID: Key = text(
-    "resource_id",
-    "",
-    "the workspace's Azure resource id, which the nodes witness needs",
-);
-const ACCESS: Key = text(
-    "access",
-    "member",
-    "how the principal gets in; only `member` in this version",
 );
 const MODE: Key = text(
     "mode",
@@ -93,6 +86,9 @@ pub(super) const KEYS: &[Key] = &[
     NAME,
     URL,
     RESOURCE_ID,
+    SUBSCRIPTION_ID,
+    RESOURCE_GROUP,
+    WORKSPACE_NAME,
     ACCESS,
     MODE,
     SEES_ALL_RUNS,
@@ -144,12 +140,7 @@ fn read_one(
     let url = table.required_text(&URL);
     let parse_url = |text: &str| cloud_choice::workspace_url(known.cloud, text);
     let url = url.and_then(|url| table.parsed(&URL, &url, parse_url));
-    let resource_id = table.text(&RESOURCE_ID);
-    let resource_id =
-        resource_id.and_then(|id| table.parsed(&RESOURCE_ID, &id, values::parse_resource_id));
-    if let Some(access) = table.text(&ACCESS) {
-        table.parsed(&ACCESS, &access, check_access);
-    }
+    let (resource_id, access) = entrance::read(table);
     let mode = match table.text(&MODE) {
         Some(mode) => table.parsed(&MODE, &mode, parse_mode),
         None => Some(global_mode),
@@ -164,6 +155,7 @@ fn read_one(
         name: name?,
         url: url?,
         resource_id,
+        access: access?,
         mode: mode?.min(global_mode),
         sees_all_runs,
         principal: asks.unwrap_or_default(),
@@ -245,19 +237,6 @@ pub(super) fn parse_name(text: &str) -> Result<String, String> {
         );
     }
     Ok(text.to_owned())
-}
-
-fn check_access(text: &str) -> Result<(), String> {
-    match text {
-        "member" => Ok(()),
-        "contributor" => Err(
-            "is \"contributor\", which is not available in this version; use \"member\"".to_owned(),
-        ),
-        other => Err(format!(
-            "is \"{}\"; write \"member\"",
-            Shown::new(other, SHOWN_CHARS)
-        )),
-    }
 }
 
 /// `report` or `terminate`.

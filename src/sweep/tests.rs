@@ -54,6 +54,7 @@ fn workspace_of(number: usize) -> Workspace {
         name: format!("w-{number}"),
         url: url::Url::parse(&format!("https://adb-{number}.1.azuredatabricks.net")).unwrap(),
         resource_id: None,
+        access: crate::policy::Access::Member,
         mode: Mode::Terminate,
         sees_all_runs: false,
         principal: PrincipalName::main(),
@@ -90,6 +91,10 @@ fn sweep_of(
                 runs_age: SECOND * 30,
                 read_back_for: SECOND * 60,
                 read_back_every: SECOND * 2,
+            },
+            joining: Patience {
+                lasts: SECOND * 60,
+                every: SECOND * 2,
             },
             runs_page_cap: 10,
             parallel_workspaces: 1,

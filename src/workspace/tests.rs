@@ -188,6 +188,10 @@ fn rules(allowances: &Arc<Allowances>) -> SweepRules {
             read_back_for: SECOND * 60,
             read_back_every: SECOND * 2,
         },
+        joining: Patience {
+            lasts: SECOND * 60,
+            every: SECOND * 2,
+        },
         runs_page_cap: 10,
         parallel_looks: 2,
     }
@@ -260,14 +264,12 @@ async fn visit(
         Arc::clone(&lane),
     );
     let service = service.share();
+    let org = "5555555555555555".to_owned();
     let clients = Clients {
         databricks: Arc::new(Databricks::new(Arc::clone(&service))),
-        spark: Some(SparkDriver::new(
-            service,
-            "5555555555555555".to_owned(),
-            40001,
-        )),
+        spark: Some(SparkDriver::new(service, org, 40001)),
         monitor: None,
+        joiner: None,
         lane,
     };
     let rules = rules(allowances);
@@ -275,6 +277,7 @@ async fn visit(
         name: "main".to_owned(),
         url,
         resource_id: None,
+        access: Access::Member,
         mode,
         sees_all_runs: false,
         principal: PrincipalName::main(),

@@ -180,6 +180,29 @@ fn only_action_and_grant_change_anything_outside() {
     assert_eq!(holders(&files, "body: Some("), ["src/databricks.rs"]);
 }
 
+/// The call that makes an admin of a contributor is sent from one place, and whoever
+/// has it sent says when that is allowed.
+#[test]
+fn only_a_sweep_that_terminates_and_grant_can_join_a_workspace() {
+    let files = handler();
+    assert_eq!(holders(&files, "Joining::new("), ["src/grant/join.rs"]);
+    assert_eq!(
+        holders(&files, "Audience::Management)"),
+        ["src/grant/join.rs"]
+    );
+    assert_eq!(holders(&files, "Joiner::for_sweep("), ["src/sweep.rs"]);
+    assert_eq!(
+        holders(&files, "Joiner::for_grant("),
+        ["src/grant/visit.rs"]
+    );
+    let callers = ["src/grant/visit.rs", "src/workspace/entry.rs"];
+    assert_eq!(holders(&files, "joiner.join()"), callers);
+    assert_eq!(
+        holders(&files, "X-Databricks-Azure-"),
+        ["src/service/joining.rs"]
+    );
+}
+
 /// What is shown without `--apply` is worked out by what can neither ask nor act.
 #[test]
 fn the_plan_of_a_grant_is_pure() {

@@ -294,6 +294,7 @@ fn render(lines: Vec<ClusterLine>) -> String {
         host: HOST.to_owned(),
         mode: Mode::Report,
         seen: true,
+        joined: false,
         lines,
         failures: Vec::new(),
         notes: vec!["spark unknown for 1 cluster: the driver proxy answered HTTP 403".to_owned()],

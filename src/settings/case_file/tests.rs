@@ -486,6 +486,7 @@ fn a_workspace_is_one_of_the_policy_if_that_lists_any() {
         name: name.to_owned(),
         url: url::Url::parse("https://adb-1.1.azuredatabricks.net").unwrap(),
         resource_id: None,
+        access: crate::policy::Access::Member,
         mode: crate::policy::Mode::Report,
         sees_all_runs: false,
         principal: crate::identity::PrincipalName::main(),
