@@ -230,12 +230,12 @@ impl Vault {
             .retain(|secret| !secret.name.eq_ignore_ascii_case(name));
     }
 
-    /// What would betray a private key: pieces of every certificate that it holds, wherever one begins.
+    /// What would betray a private key: pieces of every one that it holds, as a certificate or as an ordinary
+    /// secret, wherever a piece begins.
     pub(crate) fn private_keys(&self) -> impl Iterator<Item = String> {
         self.secrets
             .iter()
             .flat_map(|secret| &secret.versions)
-            .filter(|version| version.is_certificate)
             .filter_map(|version| version.value.as_deref())
             .flat_map(essence)
     }
@@ -255,15 +255,22 @@ impl Vault {
     }
 }
 
-/// Pieces of the base64 text of a private key or of a file that holds one, long enough to be no accident.
-/// The first pieces of all such texts are alike, and say nothing.
+/// Pieces of the base64 text of a private key, or of a file that can hold one, long enough to be no accident;
+/// none of any other value. The first pieces of all such texts are alike, and say nothing.
 fn essence(value: &str) -> Vec<String> {
     const PIECE: usize = 40;
-    let end = value.find("-----END").unwrap_or(value.len());
-    let text: String = value[..end]
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .collect();
+    /// No file with a private key is shorter.
+    const SHORTEST_FILE: usize = 400;
+    const KEY: &str = "PRIVATE KEY-----";
+    let text = match value.split_once(KEY) {
+        Some((_, after)) => after.split("-----END").next().unwrap_or_default(),
+        None => value,
+    };
+    let text: String = text.split_whitespace().collect();
+    let is_file = || text.len() >= SHORTEST_FILE && STANDARD.decode(&text).is_ok();
+    if !value.contains(KEY) && !is_file() {
+        return Vec::new();
+    }
     let pieces = text.as_bytes().chunks_exact(PIECE).skip(2);
     pieces
         .map(|piece| String::from_utf8_lossy(piece).into_owned())
@@ -279,16 +286,25 @@ mod tests {
         let key: String = (0..20)
             .map(|line| format!("key{line:02}{}\n", "k".repeat(59)))
             .collect();
-        let pem = format!(
-            "-----BEGIN PRIVATE KEY-----\n{key}-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n{}\n\
-             -----END CERTIFICATE-----\n",
+        let key_pem = format!("-----BEGIN PRIVATE KEY-----\n{key}-----END PRIVATE KEY-----\n");
+        let certificate = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
             "c".repeat(64)
         );
-        let pieces = essence(&pem);
-        assert_eq!(pieces.len(), 20 * 64 / 40 - 2);
         let whole = key.replace('\n', "");
-        for piece in pieces {
-            assert!(whole.contains(&piece), "{piece}");
+        for pem in [
+            format!("{key_pem}{certificate}"),
+            format!("{certificate}{key_pem}"),
+        ] {
+            let pieces = essence(&pem);
+            assert_eq!(pieces.len(), 20 * 64 / 40 - 2);
+            for piece in pieces {
+                assert!(whole.contains(&piece), "{piece}");
+            }
+        }
+        assert_eq!(essence(&STANDARD.encode([7; 900])).len(), 1200 / 40 - 2);
+        for other in ["", "Sec8Q~secret", &certificate, &"not base64 ".repeat(90)] {
+            assert!(essence(other).is_empty(), "{other}");
         }
     }
 }
