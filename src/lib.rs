@@ -68,11 +68,14 @@ pub mod spark;
 // Host metrics of the clusters' machines.
 pub mod azure_monitor;
 
-// The service principal's secrets.
+// The service principals' secrets.
 pub mod key_vault;
 
-// Its tokens, one per audience and sweep.
+// Their tokens, one per principal, audience and sweep.
 pub mod identity;
+
+// A certificate with its key, and what is signed with it.
+pub mod certificate;
 
 // A call with token, pace and repetitions.
 pub mod service;
