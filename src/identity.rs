@@ -5,13 +5,16 @@
 //! nothing. This file knows Entra and where secrets come from in general
 //! ([`SecretSource`]); it must not know Key Vault, Databricks or workspaces.
 
+mod credential;
 mod entra;
 mod identities;
 mod name;
 mod operator;
+mod platform;
 mod principal;
 mod secret;
 mod slot;
+mod source;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,12 +32,14 @@ use crate::transport::sdk::Trace;
 use principal::Principal;
 use slot::{Issued, Slot};
 
+pub use credential::CredentialInUse;
 pub use identities::Identities;
 pub use name::PrincipalName;
 pub use operator::Operator;
-pub use principal::{Application, IdSource};
+pub use platform::PlatformIdentity;
 pub(crate) use principal::{is_client_id, is_tenant_id};
-pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource};
+pub use secret::{SecretError, SecretErrorKind, SecretName, SecretSource, StoredSecret};
+pub use source::{Application, CredentialKind, CredentialSource, IdSource, PrincipalSource};
 
 /// Whom a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +141,10 @@ pub struct Identity {
 #[derive(Debug)]
 struct Shared {
     network: Network,
-    principal: Principal,
+    source: PrincipalSource,
+    platform: PlatformIdentity,
+    /// `None` for a managed identity, of which nothing is kept anywhere.
+    principal: Option<Principal>,
     token_requests: AtomicU64,
     token_time_ms: AtomicU64,
 }
@@ -144,7 +152,7 @@ struct Shared {
 /// What an identity cost, for the report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IdentityUsage {
-    /// Token requests that Entra answered.
+    /// Token requests that Entra or App Service answered.
     pub token_requests: u64,
     pub token_time: Duration,
     /// Secret reads that the vault answered, its challenges not counted.
@@ -153,13 +161,29 @@ pub struct IdentityUsage {
 }
 
 impl Identity {
-    /// An identity whose secrets `source` holds; nothing is read yet.
+    /// An identity whose secrets `vault` holds, if it has any; nothing is read yet.
     #[must_use]
-    pub fn new(network: Network, source: Arc<dyn SecretSource>, application: Application) -> Self {
+    pub fn new(
+        network: Network,
+        source: PrincipalSource,
+        vault: Option<Arc<dyn SecretSource>>,
+        platform: PlatformIdentity,
+    ) -> Self {
+        let principal = match &source {
+            PrincipalSource::ManagedIdentity => None,
+            PrincipalSource::Application(application) => Some(Principal::new(
+                network.clone(),
+                vault,
+                platform.clone(),
+                application.clone(),
+            )),
+        };
         Self {
             shared: Arc::new(Shared {
                 network,
-                principal: Principal::new(source, application),
+                source,
+                platform,
+                principal,
                 token_requests: AtomicU64::new(0),
                 token_time_ms: AtomicU64::new(0),
             }),
@@ -172,10 +196,12 @@ impl Identity {
     /// What it cost so far.
     #[must_use]
     pub fn usage(&self) -> IdentityUsage {
-        let (secret_reads, secret_time) = self.shared.principal.usage();
+        let shared = &self.shared;
+        let usage = shared.principal.as_ref().map(Principal::usage);
+        let (secret_reads, secret_time, assertions) = usage.unwrap_or_default();
         IdentityUsage {
-            token_requests: self.shared.token_requests.load(Ordering::Relaxed),
-            token_time: Duration::from_millis(self.shared.token_time_ms.load(Ordering::Relaxed)),
+            token_requests: shared.token_requests.load(Ordering::Relaxed) + assertions,
+            token_time: Duration::from_millis(shared.token_time_ms.load(Ordering::Relaxed)),
             secret_reads,
             secret_time,
         }
@@ -188,7 +214,27 @@ impl Identity {
     ///
     /// Why it could not be read.
     pub async fn client_id(&self) -> Result<String, TokenError> {
-        self.shared.principal.client_id().await
+        if let Some(principal) = &self.shared.principal {
+            return principal.client_id().await;
+        }
+        match &self.shared.platform.client_id {
+            Some(id) => Ok(id.clone()),
+            None => {
+                let token = self.token(Audience::Databricks).await?;
+                platform::application_of(&token)
+            }
+        }
+    }
+
+    /// What it proves itself with, as far as that is known by now.
+    #[must_use]
+    pub fn credential(&self) -> CredentialInUse {
+        let principal = self.shared.principal.as_ref();
+        CredentialInUse {
+            kind: self.shared.source.kind(),
+            secret: self.shared.source.secret().cloned(),
+            valid_until: principal.and_then(Principal::valid_until),
+        }
     }
 
     fn slot(&self, audience: Audience) -> &Arc<Slot> {
@@ -220,15 +266,18 @@ fn scope(cloud: &Cloud, audience: Audience) -> &str {
     }
 }
 
-/// Asks Entra, and once more if it refuses and the secrets have changed since.
+/// Asks Entra, and once more if it refuses and what proves us has changed since.
 async fn fetch(shared: Arc<Shared>, audience: Audience) -> Result<Issued, TokenError> {
-    let credentials = shared.principal.current().await?;
-    let refused = match shared.request(&credentials, audience).await {
+    let Some(principal) = &shared.principal else {
+        return shared.of_managed_identity(audience).await;
+    };
+    let credentials = principal.current().await?;
+    let refused = match shared.request(principal, &credentials, audience).await {
         Err(why) if why.kind == TokenErrorKind::Refused => why,
         result => return result,
     };
-    match shared.principal.renewed(&credentials).await {
-        Some(renewed) => shared.request(&renewed, audience).await,
+    match principal.renewed(&credentials).await {
+        Some(renewed) => shared.request(principal, &renewed, audience).await,
         None => Err(refused),
     }
 }
@@ -236,6 +285,7 @@ async fn fetch(shared: Arc<Shared>, audience: Audience) -> Result<Issued, TokenE
 impl Shared {
     async fn request(
         &self,
+        principal: &Principal,
         credentials: &principal::Credentials,
         audience: Audience,
     ) -> Result<Issued, TokenError> {
@@ -245,13 +295,29 @@ impl Shared {
             let answered = trace.answered_by(cloud.login_host());
             self.token_requests.fetch_add(answered, Ordering::Relaxed);
         };
-        let application = self.principal.application();
+        let application = principal.application();
         let started = Instant::now();
         let result =
             entra::request_token(&self.network, application, credentials, scope, count).await;
-        let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.token_time_ms.fetch_add(elapsed, Ordering::Relaxed);
+        self.took(started);
         result
+    }
+
+    async fn of_managed_identity(&self, audience: Audience) -> Result<Issued, TokenError> {
+        let count = |trace: &Trace| {
+            let answered = trace.answered();
+            self.token_requests.fetch_add(answered, Ordering::Relaxed);
+        };
+        let started = Instant::now();
+        let scope = scope(&self.network.cloud, audience);
+        let token = self.platform.token(&self.network, scope, count).await;
+        self.took(started);
+        entra::issued(&token?)
+    }
+
+    fn took(&self, since: Instant) {
+        let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.token_time_ms.fetch_add(elapsed, Ordering::Relaxed);
     }
 }
 

@@ -13,15 +13,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use azure_identity::{
-    AzureCliCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-};
+use azure_identity::AzureCliCredential;
 use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::identity::SecretSource;
+use crate::identity::{PlatformIdentity, SecretSource, StoredSecret};
+use crate::timestamp::Timestamp;
 use crate::transport::Network;
 use crate::transport::sdk::{self, Trace};
 
@@ -30,10 +29,8 @@ pub use crate::identity::{SecretError, SecretErrorKind, SecretName};
 /// As whom the vault is read.
 #[derive(Clone)]
 pub enum VaultLogin {
-    /// The Function App's managed identity. The SDK reads `IDENTITY_ENDPOINT`
-    /// and `IDENTITY_HEADER` from the process's environment itself, so choose it
-    /// only where both are set there.
-    ManagedIdentity,
+    /// The Function App's managed identity, where there is one.
+    ManagedIdentity(PlatformIdentity),
     /// The developer who has run `az login`.
     AzureCli,
     /// Any other one; simulations without sockets bring their own.
@@ -41,19 +38,17 @@ pub enum VaultLogin {
 }
 
 impl VaultLogin {
-    /// The login for a process with this environment: App Service sets both
-    /// variables, a developer's machine has neither.
+    /// The managed identity where there is one, and on a developer's machine the
+    /// login of the Azure CLI.
     #[must_use]
-    pub fn for_environment(has_identity_endpoint: bool, has_identity_header: bool) -> Self {
-        if has_identity_endpoint && has_identity_header {
-            Self::ManagedIdentity
+    pub fn of(identity: PlatformIdentity) -> Self {
+        if identity.is_here {
+            Self::ManagedIdentity(identity)
         } else {
             Self::AzureCli
         }
     }
-}
 
-impl VaultLogin {
     /// The same login, asked for one token by however many vaults.
     ///
     /// # Errors
@@ -68,7 +63,7 @@ impl VaultLogin {
 impl fmt::Debug for VaultLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            VaultLogin::ManagedIdentity => "ManagedIdentity",
+            VaultLogin::ManagedIdentity(_) => "ManagedIdentity",
             VaultLogin::AzureCli => "AzureCli",
             VaultLogin::Given(_) => "Given",
         })
@@ -116,7 +111,7 @@ impl KeyVault {
         &self,
         name: &SecretName,
         trace: &Trace,
-    ) -> azure_core::Result<Option<SecretString>> {
+    ) -> azure_core::Result<Option<StoredSecret>> {
         let options = SecretClientGetSecretOptions {
             method_options: trace.options(),
             secret_version: name.version().map(str::to_owned),
@@ -124,10 +119,13 @@ impl KeyVault {
         };
         let answer = self.client.get_secret(name.name(), Some(options)).await?;
         let secret = answer.into_model()?;
-        Ok(secret
-            .value
-            .filter(|value| !value.is_empty())
-            .map(SecretString::from))
+        let expires = secret.attributes.and_then(|attributes| attributes.expires);
+        let expires = expires.map(|at| at.unix_timestamp().saturating_mul(1000));
+        let value = secret.value.filter(|value| !value.is_empty());
+        Ok(value.map(|value| StoredSecret {
+            value: SecretString::from(value),
+            expires: expires.map(Timestamp::from_millis),
+        }))
     }
 }
 
@@ -136,12 +134,7 @@ fn credential(
     login: &VaultLogin,
 ) -> azure_core::Result<Arc<dyn TokenCredential>> {
     Ok(match login {
-        VaultLogin::ManagedIdentity => {
-            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
-                client_options: sdk::client_options(network),
-                ..ManagedIdentityCredentialOptions::default()
-            }))?
-        }
+        VaultLogin::ManagedIdentity(identity) => identity.credential(network)?,
         VaultLogin::AzureCli => AzureCliCredential::new(None)?,
         VaultLogin::Given(credential) => credential.clone(),
     })
@@ -149,7 +142,7 @@ fn credential(
 
 #[async_trait]
 impl SecretSource for KeyVault {
-    async fn read(&self, name: &SecretName) -> Result<SecretString, SecretError> {
+    async fn read(&self, name: &SecretName) -> Result<StoredSecret, SecretError> {
         let attempt = |trace: Trace| async move { self.attempt(name, &trace).await };
         match sdk::attempt_until_final(&self.network, attempt, |_| {}).await {
             Ok(Some(value)) => Ok(value),

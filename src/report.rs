@@ -250,6 +250,8 @@ pub struct Closing {
     pub totals: Totals,
     /// Failures that belong to no workspace.
     pub failures: Vec<Failure>,
+    /// What works and will not for long: certificates and secrets that end soon.
+    pub warnings: Vec<String>,
     pub token_requests: u64,
     pub secret_reads: u64,
     pub elapsed: Duration,

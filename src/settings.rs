@@ -53,9 +53,10 @@ pub use self::limits::Limits;
 pub use self::local_file::local_values;
 pub use self::mistakes::{Mistake, SettingsError};
 pub use self::names::{
-    APP_ROOT, APP_SETTINGS, AppSetting, CLIENT_ID, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, CLOUD,
-    FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL, LOG, MODE,
-    PLATFORM_SETTINGS, POLICY, POLICY_FILE, PORT, SSL_CERT_FILE, TENANT_ID, TENANT_ID_SECRET,
+    APP_ROOT, APP_SETTINGS, AppSetting, CLIENT_CERTIFICATE_SECRET, CLIENT_ID, CLIENT_ID_SECRET,
+    CLIENT_SECRET_SECRET, CLOUD, CREDENTIAL, FUNCTION_TIMEOUT, IDENTITY_ENDPOINT, IDENTITY_HEADER,
+    KEY_VAULT_URL, LOG, MANAGED_IDENTITY_CLIENT_ID, MODE, PLATFORM_SETTINGS, POLICY, POLICY_FILE,
+    PORT, SSL_CERT_FILE, TENANT_ID, TENANT_ID_SECRET,
 };
 pub use self::policy_file::PolicyFile;
 pub use self::principals::PrincipalSettings;
@@ -251,6 +252,8 @@ fn read_managed_identity(
 
 /// What the policy document holds.
 struct Parts {
+    /// Whether there is any `[[principal]]`, with or without mistakes.
+    has_principals: bool,
     /// `None` where its choice or its table is a mistake.
     cloud: Option<Cloud>,
     principals: Vec<PrincipalTable>,
@@ -271,7 +274,7 @@ impl Parts {
     /// Whether there has to be a main principal. Without any other an installation
     /// that is only begun hears what it lacks.
     fn need_main(&self) -> bool {
-        self.principals.is_empty() || self.uses(&PrincipalName::main())
+        !self.has_principals || self.uses(&PrincipalName::main())
     }
 
     fn without_principals(mut self) -> (Self, Vec<PrincipalTable>) {
@@ -326,6 +329,7 @@ fn read_document(
     let is_on = spark.is_some();
     let tables = principals::read_tables(&document, source, environment, cloud.as_ref(), mistakes);
     Some(Parts {
+        has_principals: !document.principals.is_empty(),
         cloud,
         principals: tables,
         warnings: workspaces::ask_drivers_as(&mut workspaces, spark.as_ref()),

@@ -23,7 +23,7 @@ use crate::azure_monitor::{AzureMonitor, Throttles};
 use crate::databricks::Databricks;
 use crate::grant::Patience;
 use crate::grant::join::Joiner;
-use crate::identity::{Audience, Identities, PrincipalName};
+use crate::identity::{Audience, Identities, Identity, PrincipalName};
 use crate::meter::{Stage, StageCounts};
 use crate::plan::Allowances;
 use crate::policy::{Mode, PolicySet};
@@ -90,6 +90,8 @@ pub struct SweepLimits {
     pub joining: Patience,
     pub runs_page_cap: usize,
     pub parallel_workspaces: usize,
+    /// How long before a credential ends the report warns of it.
+    pub warn_before: Duration,
 }
 
 /// The parts of one sweep. Secrets and tokens live as long as it does.
@@ -126,6 +128,7 @@ impl Sweep {
             mode,
             totals,
             failures: tokens.failures(),
+            warnings: self.credentials_that_end(),
             token_requests: usage.token_requests,
             secret_reads: usage.secret_reads,
             elapsed: began.elapsed(),
@@ -137,6 +140,23 @@ impl Sweep {
     /// The tokens of one sweep; none is asked for yet.
     pub(crate) fn tokens(&self) -> Tokens {
         Tokens::over(&self.identities, &self.workspaces)
+    }
+
+    /// What proves a principal and ends soon, as far as it was read.
+    fn credentials_that_end(&self) -> Vec<String> {
+        let now = self.network.clock.now();
+        let are_several = self.identities.iter().count() > 1;
+        let warning = |(name, identity): (&PrincipalName, &Identity)| {
+            let warning = identity
+                .credential()
+                .warning(now, self.limits.warn_before)?;
+            Some(if are_several {
+                format!("principal `{name}`: {warning}")
+            } else {
+                warning
+            })
+        };
+        self.identities.iter().filter_map(warning).collect()
     }
 
     /// Sweeps the workspaces, several at a time. Those of a principal wait for its

@@ -6,7 +6,6 @@
 //! The transport alone is kept, because its connections are worth keeping.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -17,7 +16,9 @@ use crate::action::ActionLimits;
 use crate::cli::{AllowedActing, AllowedGrant};
 use crate::clock::{Clock, SystemClock};
 use crate::grant::{Acting, Grants, Patience, Target};
-use crate::identity::{Identities, Identity, Operator, SecretError, SecretSource, TokenError};
+use crate::identity::{
+    Identities, Identity, Operator, PlatformIdentity, SecretError, SecretSource, TokenError,
+};
 use crate::key_vault::{KeyVault, VaultLogin};
 use crate::settings::{Limits, PrincipalSettings, Settings, WorkspaceSettings};
 use crate::sweep::{Sweep, SweepLimits};
@@ -61,8 +62,7 @@ pub fn transport(settings: &Settings) -> Result<Arc<dyn Transport>, WiringError>
 ///
 /// A vault that the SDK refuses to talk to.
 pub fn sweep(settings: &Settings, transport: Arc<dyn Transport>) -> Result<Sweep, WiringError> {
-    let has_identity = settings.managed_identity.is_some();
-    let login = VaultLogin::for_environment(has_identity, has_identity);
+    let login = VaultLogin::of(platform(settings, None));
     sweep_over(settings, transport, Arc::new(SystemClock), &login)
 }
 
@@ -80,7 +80,7 @@ pub fn sweep_over(
     let limits = network_limits(&settings.limits);
     let network = Network::new(settings.cloud.clone(), transport, clock, limits);
     Ok(Sweep {
-        identities: identities(&settings.principals, &network, login)?,
+        identities: identities(settings, &network, login)?,
         network,
         mode: settings.mode,
         policy: Arc::new(settings.policy.clone()),
@@ -89,31 +89,82 @@ pub fn sweep_over(
     })
 }
 
-/// The principals, over one client for each vault and one login for all of them.
+/// The Function App's identity of this client id, or the system-assigned one.
+fn platform(settings: &Settings, client_id: Option<&str>) -> PlatformIdentity {
+    PlatformIdentity {
+        is_here: settings.managed_identity.is_some(),
+        client_id: client_id.map(str::to_owned),
+    }
+}
+
+/// The principals, over one client for each vault and login.
 fn identities(
-    principals: &[PrincipalSettings],
+    settings: &Settings,
     network: &Network,
     login: &VaultLogin,
 ) -> Result<Identities, SecretError> {
-    let login = login.shared(network)?;
-    let mut vaults: BTreeMap<Url, Arc<dyn SecretSource>> = BTreeMap::new();
+    let mut vaults = Vaults {
+        network,
+        login,
+        logins: BTreeMap::new(),
+        vaults: BTreeMap::new(),
+    };
     let mut identities = Vec::new();
-    for principal in principals {
+    for principal in &settings.principals {
         let PrincipalSettings {
             name,
             key_vault_url,
-            application,
+            managed_identity_client_id,
+            source,
         } = principal.clone();
-        let vault = match vaults.entry(key_vault_url) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(place) => {
-                let vault = KeyVault::new(network.clone(), place.key(), &login)?;
-                Arc::clone(place.insert(Arc::new(vault)))
-            }
-        };
-        identities.push((name, Identity::new(network.clone(), vault, application)));
+        let platform = platform(settings, managed_identity_client_id.as_deref());
+        let vault = key_vault_url.filter(|_| source.reads_a_vault());
+        let vault = vault.map(|url| vaults.of(url, &platform)).transpose()?;
+        let identity = Identity::new(network.clone(), source, vault, platform);
+        identities.push((name, identity));
     }
     Ok(identities.into_iter().collect())
+}
+
+/// The clients of vaults, one for each vault and login, and one login for each
+/// identity, so that a token for the vaults is asked for once.
+struct Vaults<'a> {
+    network: &'a Network,
+    login: &'a VaultLogin,
+    logins: BTreeMap<Option<String>, VaultLogin>,
+    vaults: BTreeMap<(Url, Option<String>), Arc<dyn SecretSource>>,
+}
+
+impl Vaults<'_> {
+    fn of(
+        &mut self,
+        url: Url,
+        platform: &PlatformIdentity,
+    ) -> Result<Arc<dyn SecretSource>, SecretError> {
+        let key = (url, platform.client_id.clone());
+        if let Some(known) = self.vaults.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let login = self.login(platform)?;
+        let vault = KeyVault::new(self.network.clone(), &key.0, &login)?;
+        let vault: Arc<dyn SecretSource> = Arc::new(vault);
+        self.vaults.insert(key, Arc::clone(&vault));
+        Ok(vault)
+    }
+
+    fn login(&mut self, platform: &PlatformIdentity) -> Result<VaultLogin, SecretError> {
+        if let Some(known) = self.logins.get(&platform.client_id) {
+            return Ok(known.clone());
+        }
+        let login = match self.login {
+            VaultLogin::ManagedIdentity(_) => VaultLogin::ManagedIdentity(platform.clone()),
+            VaultLogin::AzureCli | VaultLogin::Given(_) => self.login.clone(),
+        };
+        let login = login.shared(self.network)?;
+        self.logins
+            .insert(platform.client_id.clone(), login.clone());
+        Ok(login)
+    }
 }
 
 fn workspace(settings: &WorkspaceSettings) -> Workspace {
@@ -198,6 +249,7 @@ fn sweep_limits(limits: &Limits) -> SweepLimits {
         joining: patience(limits),
         runs_page_cap: whole(limits.runs_page_cap),
         parallel_workspaces: whole(limits.parallel_workspaces),
+        warn_before: limits.warn_before,
     }
 }
 

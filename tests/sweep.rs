@@ -38,6 +38,8 @@ mod nodes;
 mod outcomes;
 #[path = "sweep/overrides.rs"]
 mod overrides;
+#[path = "sweep/principals.rs"]
+mod principals;
 #[path = "sweep/promises.rs"]
 mod promises;
 #[path = "sweep/races.rs"]

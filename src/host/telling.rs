@@ -49,6 +49,9 @@ impl ReportSink for LogReport {
         for failed in &closing.failures {
             failure(failed);
         }
+        for warning in &closing.warnings {
+            tracing::warn!("Warning: {}", Shown::sentence(warning));
+        }
         let totals = crate::report::json::closing(closing);
         tracing::info!("Swept: {} {totals}", closing.summary());
     }

@@ -3,20 +3,30 @@
 //! The SDK sends it; its own error loses the number where the message holds an
 //! escape, which is what Entra sends, so the number and the text are taken from
 //! the answer that the transport recorded. Everything that is shown has the
-//! client secret taken out, should an answer ever repeat it.
+//! client secret or assertion taken out, should an answer ever repeat it.
 
+mod advice;
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
-use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use secrecy::ExposeSecret;
+use azure_core::error::ErrorKind;
+use azure_core::http::ClientMethodOptions;
+use azure_identity::{
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions,
+};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::principal::{Application, Credentials};
+use super::principal::{Credentials, Means};
 use super::slot::Issued;
-use super::{Token, TokenError, TokenErrorKind};
+use super::{Application, Token, TokenError, TokenErrorKind};
+use crate::certificate::Claims;
 use crate::clock::{Clock, SystemClock};
-use crate::cloud::{self, Cloud};
 use crate::timestamp::Timestamp;
 use crate::transport::sdk::{self, End, SdkFailure, Trace};
 use crate::transport::{Network, one_line};
@@ -32,33 +42,106 @@ pub(super) async fn request_token(
     scope: &str,
     traced: impl Fn(&Trace),
 ) -> Result<Issued, TokenError> {
-    let attempt = |trace: Trace| async move { attempt(network, credentials, scope, &trace).await };
+    let sent = &Sent::default();
+    let attempt =
+        |trace: Trace| async move { attempt(network, credentials, scope, sent, &trace).await };
     match sdk::attempt_until_final(network, attempt, traced).await {
         Ok(token) => issued(&token),
-        Err(failure) => Err(explain(network, application, credentials, &failure)),
+        Err(failure) => Err(explain(network, application, credentials, sent, &failure)),
     }
 }
 
 /// A credential per attempt, so that the SDK's cache, which lets every waiter of
-/// a failed request send its own, is never shared.
+/// a failed request send its own, is never shared; and no assertion is sent twice.
 async fn attempt(
     network: &Network,
     credentials: &Credentials,
     scope: &str,
+    sent: &Sent,
     trace: &Trace,
 ) -> azure_core::Result<AccessToken> {
-    let credential = ClientSecretCredential::new(
-        &credentials.tenant_id,
-        credentials.client_id.clone(),
-        Secret::new(credentials.client_secret.expose_secret().to_owned()),
-        Some(ClientSecretCredentialOptions {
-            client_options: sdk::client_options(network),
-        }),
-    )?;
     let options = TokenRequestOptions {
         method_options: trace.options(),
     };
+    let Credentials {
+        tenant_id,
+        client_id,
+        means,
+    } = credentials;
+    let assertion = match means {
+        Means::ClientSecret(secret) => {
+            let credential = ClientSecretCredential::new(
+                tenant_id,
+                client_id.clone(),
+                Secret::new(secret.expose_secret().to_owned()),
+                Some(ClientSecretCredentialOptions {
+                    client_options: sdk::client_options(network),
+                }),
+            )?;
+            return credential.get_token(&[scope], Some(options)).await;
+        }
+        Means::Certificate(certificate) => {
+            let audience = format!(
+                "{}/{tenant_id}/oauth2/v2.0/token",
+                network.cloud.authority()
+            );
+            let claims = Claims {
+                audience: &audience,
+                client_id,
+                now: network.clock.now(),
+            };
+            let signed = certificate.assertion(claims);
+            signed.map_err(|why| azure_core::Error::with_message(ErrorKind::Credential, why))?
+        }
+        Means::Assertion(token) => token.clone(),
+    };
+    sent.remember(&assertion);
+    let credential = ClientAssertionCredential::new(
+        tenant_id.clone(),
+        client_id.clone(),
+        Assertion(assertion),
+        Some(ClientAssertionCredentialOptions {
+            client_options: sdk::client_options(network),
+        }),
+    )?;
     credential.get_token(&[scope], Some(options)).await
+}
+
+/// An assertion that is there already.
+struct Assertion(SecretString);
+
+impl fmt::Debug for Assertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assertion")
+    }
+}
+
+#[async_trait]
+impl ClientAssertion for Assertion {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+        Ok(self.0.expose_secret().to_owned())
+    }
+}
+
+/// The assertions that were sent, should an answer ever repeat one.
+#[derive(Default)]
+struct Sent(Mutex<Vec<SecretString>>);
+
+impl Sent {
+    fn remember(&self, assertion: &SecretString) {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.push(assertion.clone());
+    }
+
+    /// A text without them and their parts.
+    fn taken_out_of(&self, text: String) -> String {
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().fold(text, |text, assertion| {
+            let parts = assertion.expose_secret().split('.');
+            let parts = parts.filter(|part| part.len() > 8);
+            parts.fold(text, |text, part| text.replace(part, "[assertion]"))
+        })
+    }
 }
 
 /// The SDK adds the lifetime to the system's clock; taking the same clock away
@@ -67,7 +150,7 @@ pub(super) fn issued(token: &AccessToken) -> Result<Issued, TokenError> {
     let text = token.token.secret();
     // A 200 without `access_token` is a success with an empty token to the SDK.
     if text.is_empty() {
-        return Err(unavailable("Entra answered without a token".into()));
+        return Err(unavailable("the answer held no token".into()));
     }
     let ends = Timestamp::from_millis(token.expires_on.unix_timestamp().saturating_mul(1000));
     Ok(Issued {
@@ -92,6 +175,7 @@ fn explain(
     network: &Network,
     application: &Application,
     credentials: &Credentials,
+    sent: &Sent,
     failure: &SdkFailure,
 ) -> TokenError {
     let host = network.cloud.login_host_shown();
@@ -111,8 +195,10 @@ fn explain(
             "{host} answered HTTP {status} with something that is no token"
         ));
     }
-    let secret = credentials.client_secret.expose_secret();
-    let body = body.replace(secret, "[client secret]");
+    let body = match &credentials.means {
+        Means::ClientSecret(secret) => body.replace(secret.expose_secret(), "[client secret]"),
+        Means::Certificate(_) | Means::Assertion(_) => sent.taken_out_of(body),
+    };
     let parsed: ErrorBody = serde_json::from_str(&body).unwrap_or_default();
     let aadsts = number(&parsed, &body);
     let is_refusal = matches!(status, 400..=499)
@@ -129,62 +215,8 @@ fn explain(
     TokenError {
         kind: TokenErrorKind::Refused,
         aadsts,
-        sentence: refusal(&network.cloud, application, aadsts, status, &words),
+        sentence: advice::refusal(&network.cloud, application, aadsts, status, &words),
     }
-}
-
-/// What happened and what to do about it, by Entra's error numbers.
-fn refusal(
-    cloud: &Cloud,
-    application: &Application,
-    aadsts: Option<u32>,
-    status: u16,
-    words: &str,
-) -> String {
-    let Application {
-        tenant_id,
-        client_id,
-        client_secret,
-    } = application;
-    let Some(aadsts) = aadsts else {
-        return format!("Entra refused the service principal (HTTP {status}){words}");
-    };
-    let advice = match aadsts {
-        7_000_215 => format!(
-            "the client secret is wrong; store its value, not its id, in secret `{client_secret}`"
-        ),
-        7_000_222 => format!(
-            "the client secret has expired; create a new one and store it in secret `{client_secret}`"
-        ),
-        700_016 => format!(
-            "the tenant has no such application; check the client id in {client_id} and the tenant id in {tenant_id}"
-        ),
-        90_002 | 900_023 | 900_021 => {
-            format!(
-                "there is no such tenant in the {} cloud; check the id in {tenant_id}, and {}",
-                cloud.name(),
-                cloud::SETTING
-            )
-        }
-        900_382 => format!(
-            "the application is none of the {} cloud's; check {}",
-            cloud.name(),
-            cloud::SETTING
-        ),
-        7_000_112 => "the application is disabled; enable its service principal in Entra".into(),
-        500_011 => format!(
-            "the tenant does not know the service that the token is for; check the tenant id in {tenant_id}"
-        ),
-        53_003 => {
-            "a Conditional Access policy blocks the service principal; exempt it or allow this network"
-                .into()
-        }
-        _ => words
-            .trim_start_matches(": ")
-            .trim_start_matches(&format!("AADSTS{aadsts}: "))
-            .to_owned(),
-    };
-    format!("Entra refused the service principal (AADSTS{aadsts}): {advice}")
 }
 
 /// The number from the list of codes, or from the text behind `AADSTS`.

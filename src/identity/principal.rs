@@ -1,4 +1,4 @@
-//! The service principal's tenant id, client id and client secret.
+//! An application's tenant id, client id, and what proves that we are it.
 //!
 //! What the vault holds of them is read once per sweep, and once more after Entra
 //! has refused it: that is how a rotation in the middle of a sweep is noticed.
@@ -15,34 +15,14 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::slot::FAILURE_LASTS;
-use super::{SecretErrorKind, SecretName, SecretSource, TokenError, TokenErrorKind};
-
-/// Where an id is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdSource {
-    /// In the settings themselves; they have checked it.
-    Settings(String),
-    /// In a secret of the vault.
-    Secret(SecretName),
-}
-
-/// Where the id can be corrected, for an error's sentence.
-impl fmt::Display for IdSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Settings(id) => write!(f, "the settings (`{id}`)"),
-            Self::Secret(name) => write!(f, "secret `{name}`"),
-        }
-    }
-}
-
-/// The application that a service principal stands for, and where its parts are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Application {
-    pub tenant_id: IdSource,
-    pub client_id: IdSource,
-    pub client_secret: SecretName,
-}
+use super::{
+    Application, CredentialSource, IdSource, PlatformIdentity, SecretErrorKind, SecretName,
+    SecretSource, StoredSecret, TokenError, TokenErrorKind,
+};
+use crate::certificate::Certificate;
+use crate::timestamp::Timestamp;
+use crate::transport::Network;
+use crate::transport::sdk::Trace;
 
 const CLIENT_ID: &str = "a client id (the application's GUID)";
 
@@ -50,7 +30,15 @@ const CLIENT_ID: &str = "a client id (the application's GUID)";
 pub(super) struct Credentials {
     pub(super) tenant_id: String,
     pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
+    pub(super) means: Means,
+}
+
+/// What proves to Entra that we are the application.
+pub(super) enum Means {
+    ClientSecret(SecretString),
+    Certificate(Certificate),
+    /// The managed identity's token.
+    Assertion(SecretString),
 }
 
 impl fmt::Debug for Credentials {
@@ -64,22 +52,37 @@ impl Credentials {
         let Self {
             tenant_id,
             client_id,
-            client_secret,
+            means,
         } = self;
-        *tenant_id == other.tenant_id
-            && *client_id == other.client_id
-            && client_secret.expose_secret() == other.client_secret.expose_secret()
+        *tenant_id == other.tenant_id && *client_id == other.client_id && means.are(&other.means)
     }
 }
 
-/// Reads the secrets and keeps them for one sweep.
+impl Means {
+    fn are(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ClientSecret(one), Self::ClientSecret(other))
+            | (Self::Assertion(one), Self::Assertion(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::Certificate(one), Self::Certificate(other)) => one.is(other),
+            (Self::ClientSecret(_) | Self::Certificate(_) | Self::Assertion(_), _) => false,
+        }
+    }
+}
+
+/// Reads what proves an application and keeps it for one sweep.
 #[derive(Debug)]
 pub(super) struct Principal {
-    source: Arc<dyn SecretSource>,
+    network: Network,
+    vault: Option<Arc<dyn SecretSource>>,
+    platform: PlatformIdentity,
     application: Application,
     state: Mutex<State>,
+    valid_until: std::sync::Mutex<Option<Timestamp>>,
     reads: AtomicU64,
     time_ms: AtomicU64,
+    assertions: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -90,13 +93,22 @@ struct State {
 }
 
 impl Principal {
-    pub(super) fn new(source: Arc<dyn SecretSource>, application: Application) -> Self {
+    pub(super) fn new(
+        network: Network,
+        vault: Option<Arc<dyn SecretSource>>,
+        platform: PlatformIdentity,
+        application: Application,
+    ) -> Self {
         Self {
-            source,
+            network,
+            vault,
+            platform,
             application,
             state: Mutex::default(),
+            valid_until: std::sync::Mutex::default(),
             reads: AtomicU64::new(0),
             time_ms: AtomicU64::new(0),
+            assertions: AtomicU64::new(0),
         }
     }
 
@@ -104,10 +116,22 @@ impl Principal {
         &self.application
     }
 
-    /// Reads that were answered, and the time that reading took.
-    pub(super) fn usage(&self) -> (u64, Duration) {
+    /// Reads that were answered, the time that reading took, and the managed
+    /// identity's tokens that were answered.
+    pub(super) fn usage(&self) -> (u64, Duration, u64) {
         let time = Duration::from_millis(self.time_ms.load(Ordering::Relaxed));
-        (self.reads.load(Ordering::Relaxed), time)
+        let assertions = self.assertions.load(Ordering::Relaxed);
+        (self.reads.load(Ordering::Relaxed), time, assertions)
+    }
+
+    /// How long what was read last is good.
+    pub(super) fn valid_until(&self) -> Option<Timestamp> {
+        *self.valid_until_lock()
+    }
+
+    fn valid_until_lock(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
+        let held = self.valid_until.lock();
+        held.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The credentials, read by the first asker while the others wait.
@@ -150,7 +174,7 @@ impl Principal {
         state.read_again = true;
         match self.read_all().await {
             Ok(credentials) if !credentials.are(refused) => {
-                tracing::info!("Read a rotated service principal from Key Vault");
+                tracing::info!("Read a changed service principal");
                 let credentials = Arc::new(credentials);
                 state.current = Some(credentials.clone());
                 Some(credentials)
@@ -177,21 +201,57 @@ impl Principal {
         let Application {
             tenant_id,
             client_id,
-            client_secret,
+            credential,
         } = &self.application;
         let tenant = "a tenant id (a GUID, or the tenant's domain)";
         let tenant_id = self.read_id(tenant_id, is_tenant_id, tenant).await?;
         let client_id = self.read_id(client_id, is_client_id, CLIENT_ID).await?;
-        let secret = self.read(client_secret).await?;
-        let secret = secret.expose_secret().trim();
-        if secret.is_empty() {
-            return Err(misplaced(client_secret, "a client secret"));
-        }
+        let means = match credential {
+            CredentialSource::ClientSecret(name) => self.client_secret(name).await?,
+            CredentialSource::Certificate(name) => self.certificate(name).await?,
+            CredentialSource::Federated => self.assertion().await?,
+        };
         Ok(Credentials {
             tenant_id,
             client_id,
-            client_secret: SecretString::from(secret),
+            means,
         })
+    }
+
+    async fn client_secret(&self, name: &SecretName) -> Result<Means, TokenError> {
+        let secret = self.read(name).await?;
+        *self.valid_until_lock() = secret.expires;
+        match secret.value.expose_secret().trim() {
+            "" => Err(misplaced(name, "a client secret")),
+            value => Ok(Means::ClientSecret(SecretString::from(value))),
+        }
+    }
+
+    /// The certificate's own end counts, not the date that the vault has for it.
+    async fn certificate(&self, name: &SecretName) -> Result<Means, TokenError> {
+        let secret = self.read(name).await?;
+        let unusable = |why: String| unreadable(format!("secret `{name}` {why}"));
+        let read = Certificate::read(secret.value.expose_secret()).map_err(unusable)?;
+        *self.valid_until_lock() = Some(read.valid_until());
+        read.check(self.network.clock.now()).map_err(unusable)?;
+        Ok(Means::Certificate(read))
+    }
+
+    async fn assertion(&self) -> Result<Means, TokenError> {
+        let count = |trace: &Trace| {
+            let answered = trace.answered();
+            self.assertions.fetch_add(answered, Ordering::Relaxed);
+        };
+        let audience = self.network.cloud.token_exchange_audience();
+        let scope = format!("{audience}/.default");
+        let token = self.platform.token(&self.network, &scope, count).await?;
+        let token = token.token.secret();
+        if token.is_empty() {
+            return Err(unreadable(
+                "App Service answered without a token for the managed identity".into(),
+            ));
+        }
+        Ok(Means::Assertion(SecretString::from(token)))
     }
 
     async fn read_id(
@@ -205,7 +265,7 @@ impl Principal {
             IdSource::Secret(name) => name,
         };
         let value = self.read(name).await?;
-        let id = value.expose_secret().trim();
+        let id = value.value.expose_secret().trim();
         if is_right(id) {
             Ok(id.to_owned())
         } else {
@@ -213,9 +273,14 @@ impl Principal {
         }
     }
 
-    async fn read(&self, name: &SecretName) -> Result<SecretString, TokenError> {
+    async fn read(&self, name: &SecretName) -> Result<StoredSecret, TokenError> {
+        let Some(vault) = &self.vault else {
+            return Err(unreadable(format!(
+                "secret `{name}` is in no vault that the settings name"
+            )));
+        };
         let started = Instant::now();
-        let result = self.source.read(name).await;
+        let result = vault.read(name).await;
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.time_ms.fetch_add(elapsed, Ordering::Relaxed);
         let answered = match &result {
@@ -230,21 +295,21 @@ impl Principal {
             },
         };
         self.reads.fetch_add(u64::from(answered), Ordering::Relaxed);
-        result.map_err(|error| TokenError {
-            kind: TokenErrorKind::Secret,
-            aadsts: None,
-            sentence: error.sentence,
-        })
+        result.map_err(|error| unreadable(error.sentence))
     }
 }
 
 fn misplaced(name: &SecretName, wanted: &str) -> TokenError {
+    unreadable(format!(
+        "secret `{name}` does not hold {wanted}; store it there or name another secret"
+    ))
+}
+
+fn unreadable(sentence: String) -> TokenError {
     TokenError {
         kind: TokenErrorKind::Secret,
         aadsts: None,
-        sentence: format!(
-            "secret `{name}` does not hold {wanted}; store it there or name another secret"
-        ),
+        sentence,
     }
 }
 

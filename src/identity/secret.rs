@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::timestamp::Timestamp;
+
 /// A secret's name in Key Vault, with a version if it is to be a certain one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretName {
@@ -79,15 +81,25 @@ impl fmt::Display for SecretName {
     }
 }
 
+/// A secret as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    /// Not empty.
+    pub value: SecretString,
+    /// The date after which it is no longer good, as whoever stored it wrote there. A
+    /// vault gives the secret out all the same.
+    pub expires: Option<Timestamp>,
+}
+
 /// Reads secrets.
 #[async_trait]
 pub trait SecretSource: Send + Sync + fmt::Debug {
-    /// Reads one secret; its value is not empty.
+    /// Reads one secret.
     ///
     /// # Errors
     ///
     /// A [`SecretError`] whose sentence says what to do.
-    async fn read(&self, name: &SecretName) -> Result<SecretString, SecretError>;
+    async fn read(&self, name: &SecretName) -> Result<StoredSecret, SecretError>;
 }
 
 /// Why a secret could not be read.

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use super::slot::{FAILURE_LASTS, LEAST_LEFT, RENEW_BELOW};
 use super::*;
 use crate::service::testing::{answer, network};
+use crate::timestamp::Timestamp;
 use crate::transport::{MemoryTransport, TransportError, TransportErrorKind};
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
@@ -24,6 +25,7 @@ type Answer = Result<Response<Bytes>, TransportError>;
 struct Vault {
     values: Mutex<BTreeMap<String, String>>,
     failure: Mutex<Option<SecretError>>,
+    expires: Mutex<Option<Timestamp>>,
     reads: AtomicU64,
 }
 
@@ -46,15 +48,22 @@ impl Vault {
 
 #[async_trait]
 impl SecretSource for Vault {
-    async fn read(&self, name: &SecretName) -> Result<SecretString, SecretError> {
+    async fn read(&self, name: &SecretName) -> Result<StoredSecret, SecretError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(50)).await;
         if let Some(failure) = self.failure.lock().expect("no panic").clone() {
             return Err(failure);
         }
         let values = self.values.lock().expect("no panic");
-        Ok(SecretString::from(values[name.name()].clone()))
+        Ok(StoredSecret {
+            value: SecretString::from(values[name.name()].clone()),
+            expires: *self.expires.lock().expect("no panic"),
+        })
     }
+}
+
+fn name(text: &str) -> SecretName {
+    SecretName::parse(text).expect("a name")
 }
 
 struct World {
@@ -69,19 +78,31 @@ impl World {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
+        Self::with(CredentialSource::ClientSecret(name("secret")), entra)
+    }
+
+    /// The same with another credential.
+    fn with<F>(
+        credential: CredentialSource,
+        entra: impl Fn(Form) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let (network, transport) = network(move |request| entra(Form::of(&request)));
         let vault = Arc::new(Vault::default());
         vault.put("tenant", TENANT);
         vault.put("client", CLIENT);
         vault.put("secret", OLD_SECRET);
-        let name = |text| SecretName::parse(text).expect("a name");
-        let application = Application {
+        let source = PrincipalSource::Application(Application {
             tenant_id: IdSource::Secret(name("tenant")),
             client_id: IdSource::Secret(name("client")),
-            client_secret: name("secret"),
-        };
+            credential,
+        });
+        let platform = PlatformIdentity::default();
+        let kept: Arc<dyn SecretSource> = vault.clone();
         Self {
-            identity: Identity::new(network, vault.clone(), application),
+            identity: Identity::new(network, source, Some(kept), platform),
             vault,
             transport,
         }
@@ -523,4 +544,153 @@ async fn a_value_in_the_wrong_place_is_not_sent_and_not_shown() {
     let world = World::scripted(vec![token("t", 3600)]);
     world.vault.put("tenant", "contoso.onmicrosoft.com\n");
     assert_eq!(world.databricks().await.as_deref(), Ok("t"));
+}
+
+const RSA_PEM: &str = include_str!("../../tests/fixtures/certificates/throwaway-rsa.pem");
+const SECOND_PEM: &str = include_str!("../../tests/fixtures/certificates/throwaway-second.pem");
+const EXPIRED_PEM: &str = include_str!("../../tests/fixtures/certificates/throwaway-expired.pem");
+
+/// An identity with a certificate, whose token requests Entra answers from a list.
+fn with_certificate(pem: &str, script: Vec<Answer>) -> World {
+    let script = Mutex::new(VecDeque::from(script));
+    let world = World::with(CredentialSource::Certificate(name("cert")), move |_| {
+        let next = script.lock().expect("no panic").pop_front();
+        async move { next.unwrap_or_else(|| answer(500, "text/plain", "script at its end")) }
+    });
+    world.vault.put("cert", pem);
+    world
+}
+
+/// The assertions that were sent, in order.
+fn assertions(world: &World) -> Vec<String> {
+    let sent = world.transport.sent();
+    let forms = sent.iter().map(|request| {
+        let form: BTreeMap<_, _> = url::form_urlencoded::parse(&request.body)
+            .into_owned()
+            .collect();
+        assert!(!form.contains_key("client_secret"));
+        assert_eq!(form["client_id"], CLIENT);
+        assert_eq!(
+            form["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        form["client_assertion"].clone()
+    });
+    forms.collect()
+}
+
+fn json_of(part: &str) -> serde_json::Value {
+    let bytes = azure_core::base64::decode_url_safe(part).expect("Base64");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_signs_an_assertion_for_the_endpoint_that_is_asked() {
+    let world = with_certificate(RSA_PEM, vec![token("t", 3599)]);
+    assert_eq!(world.databricks().await.as_deref(), Ok("t"));
+    let assertion = assertions(&world).remove(0);
+    let body = json_of(assertion.split('.').nth(1).expect("claims"));
+    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token");
+    assert_eq!(world.transport.sent()[0].url.as_str(), endpoint);
+    assert_eq!(body["aud"], endpoint);
+    assert_eq!(body["iss"], CLIENT);
+    let credential = world.identity.credential();
+    assert_eq!(credential.kind, CredentialKind::Certificate);
+    let until = credential.valid_until.map(|at| at.to_string());
+    assert_eq!(until.as_deref(), Some("2120-01-01T00:00:00Z"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_certificate_is_read_again_once_and_a_renewed_one_is_used() {
+    let world = with_certificate(RSA_PEM, vec![refusal(700_027), token("t", 3599)]);
+    world.vault.put("cert", RSA_PEM);
+    let vault = Arc::clone(&world.vault);
+    let rotated = async {
+        // Between the first reading and the refusal.
+        tokio::time::sleep(Duration::from_millis(151)).await;
+        vault.put("cert", SECOND_PEM);
+    };
+    let (result, ()) = tokio::join!(world.databricks(), rotated);
+    assert_eq!(result.as_deref(), Ok("t"));
+    let sent = assertions(&world);
+    let thumbprints: Vec<_> = sent
+        .iter()
+        .map(|one| json_of(one.split('.').next().expect("a header"))["x5t#S256"].take())
+        .collect();
+    assert_eq!(thumbprints.len(), 2);
+    assert_ne!(thumbprints[0], thumbprints[1]);
+
+    let world = with_certificate(RSA_PEM, vec![refusal(700_027), refusal(700_027)]);
+    let error = world.databricks().await.expect_err("the same certificate");
+    assert_eq!((world.requests(), world.vault.reads()), (1, 6));
+    assert_eq!(
+        error.sentence,
+        "Entra refused the service principal (AADSTS700027): the application does not know the certificate in secret `cert`, or no longer; register it with the application (its public part, without the key)"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_valid_certificate_is_told_before_entra_is_asked() {
+    for (value, part) in [
+        (
+            EXPIRED_PEM,
+            "secret `cert` holds a certificate that expired at 2021-01-01T00:00:00Z",
+        ),
+        (
+            OLD_SECRET,
+            "secret `cert` holds no certificate; name the secret",
+        ),
+    ] {
+        let world = with_certificate(value, Vec::new());
+        let error = world.databricks().await.expect_err("no certificate");
+        assert_eq!(error.kind, TokenErrorKind::Secret);
+        assert!(error.sentence.starts_with(part), "{error}");
+        assert!(!error.sentence.contains(OLD_SECRET), "{error}");
+        assert_eq!(world.requests(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assertion_that_an_answer_repeats_is_not_shown() {
+    let echo = |form: Form| {
+        let assertion = form.0["client_assertion"].clone();
+        let body = format!(
+            r#"{{"error":"invalid_client","error_description":"AADSTS1: {assertion} \u0027x\u0027","error_codes":[1]}}"#
+        );
+        async move { answer(401, "application/json", body) }
+    };
+    let world = World::with(CredentialSource::Certificate(name("cert")), echo);
+    world.vault.put("cert", RSA_PEM);
+    let error = world.databricks().await.expect_err("a refusal");
+    for part in assertions(&world).remove(0).split('.') {
+        assert!(!error.sentence.contains(&part[..20]), "{error}");
+    }
+    assert!(error.sentence.contains("[assertion]"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_managed_identity_nothing_stands_in_for_it() {
+    let world = World::with(CredentialSource::Federated, |_| async {
+        token("unasked", 3599)
+    });
+    let error = world.databricks().await.expect_err("no identity");
+    assert_eq!(error.kind, TokenErrorKind::Secret);
+    assert!(
+        error
+            .sentence
+            .contains("`IDENTITY_ENDPOINT` is not set; run in")
+    );
+    assert_eq!(world.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_date_of_a_client_secret_is_known_once_it_was_read() {
+    let world = World::scripted(vec![token("t", 3599)]);
+    let until = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z");
+    *world.vault.expires.lock().expect("no panic") = until;
+    assert_eq!(world.identity.credential().valid_until, None);
+    assert!(world.databricks().await.is_ok());
+    let credential = world.identity.credential();
+    assert_eq!(credential.valid_until, until);
+    assert_eq!(credential.secret, Some(name("secret")));
 }

@@ -236,7 +236,7 @@ fn login_answered(host: &str, status: u16, body: &str) -> (SecretErrorKind, Stri
         200..=299 => format!("{host} answered our login with something that is no token"),
         // App Service's local endpoint answers so while no identity is assigned.
         400 => format!(
-            "no managed identity is assigned (HTTP 400 from {host}); switch on the Function App's system-assigned identity"
+            "no managed identity is assigned (HTTP 400 from {host}); switch on the Function App's system-assigned identity, or assign to it the user-assigned one that the settings name"
         ),
         _ => format!(
             "our login failed with HTTP {status} from {host}{}",

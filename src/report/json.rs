@@ -62,6 +62,7 @@ pub fn closing(closing: &Closing) -> String {
         "mode": closing.mode.as_str(),
         "failed": closing.failed(),
         "failures": closing.failures.iter().map(failure).collect::<Vec<_>>(),
+        "warnings": closing.warnings,
         "secret_reads": closing.secret_reads,
         "token_requests": closing.token_requests,
         "stages": stage_counts(&totals.stages),

@@ -100,6 +100,7 @@ fn closing(reports: &[WorkspaceReport], failures: Vec<Failure>) -> Closing {
         mode: Mode::Report,
         totals,
         failures,
+        warnings: Vec::new(),
         token_requests: 1,
         secret_reads: 3,
         elapsed: Duration::from_secs(2),

@@ -88,6 +88,9 @@ pub fn closing(closing: &Closing) -> String {
     for failure in &closing.failures {
         let _ = writeln!(out, "  FAILURE {failure}");
     }
+    for warning in &closing.warnings {
+        let _ = writeln!(out, "  WARNING {}", Shown::sentence(warning));
+    }
     let stages: Vec<String> = totals
         .stages
         .iter()

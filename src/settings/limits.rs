@@ -15,6 +15,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Waits and bounds of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub struct Limits {
     pub function_timeout_margin: Duration,
     pub sweep_deadline: Duration,
     pub token_timeout: Duration,
+    pub warn_before: Duration,
 }
 
 const CONNECT_TIMEOUT: Key = wait(
@@ -165,6 +167,13 @@ const TOKEN_TIMEOUT: Key = wait(
     "longest wait for a token or a secret",
 );
 
+const WARN_BEFORE: Key = wait(
+    "warn_before",
+    "21d",
+    YEAR,
+    "how long before a certificate or a client secret ends the report warns of it",
+);
+
 /// Every key of `[limits]`.
 pub(super) const KEYS: &[Key] = &[
     CONNECT_TIMEOUT,
@@ -187,6 +196,7 @@ pub(super) const KEYS: &[Key] = &[
     FUNCTION_TIMEOUT_MARGIN,
     SWEEP_DEADLINE,
     TOKEN_TIMEOUT,
+    WARN_BEFORE,
 ];
 
 /// Reads `[limits]`; a mistake leaves its value at zero and is noted by the reader.
@@ -328,6 +338,7 @@ fn read_each(table: &mut TableReader<'_>) -> Limits {
         function_timeout_margin: table.duration(&FUNCTION_TIMEOUT_MARGIN),
         sweep_deadline: table.duration(&SWEEP_DEADLINE),
         token_timeout: table.duration(&TOKEN_TIMEOUT),
+        warn_before: table.duration(&WARN_BEFORE),
     }
 }
 

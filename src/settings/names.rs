@@ -42,6 +42,11 @@ pub const KEY_VAULT_URL: AppSetting = setting(
     "",
     "the vault that holds the service principal, in the public cloud `https://<name>.vault.azure.net`",
 );
+pub const CREDENTIAL: AppSetting = setting(
+    "TERMINATE_CLUSTERS_CREDENTIAL",
+    "",
+    "what proves the service principal: `client-secret`, `certificate`, `managed-identity` or `federated`; absent, whichever of the first two is named",
+);
 pub const TENANT_ID: AppSetting = setting(
     "TERMINATE_CLUSTERS_TENANT_ID",
     "",
@@ -67,6 +72,16 @@ pub const CLIENT_SECRET_SECRET: AppSetting = setting(
     "",
     "name of the secret with the client secret, `name` or `name/version`",
 );
+pub const CLIENT_CERTIFICATE_SECRET: AppSetting = setting(
+    "TERMINATE_CLUSTERS_CLIENT_CERTIFICATE_SECRET",
+    "",
+    "name of the certificate in Key Vault, whose secret holds it with its key",
+);
+pub const MANAGED_IDENTITY_CLIENT_ID: AppSetting = setting(
+    "TERMINATE_CLUSTERS_MANAGED_IDENTITY_CLIENT_ID",
+    "",
+    "the client id of a user-assigned identity, which reads the vault and proves principals; absent, the system-assigned one",
+);
 pub const POLICY: AppSetting = setting(
     "TERMINATE_CLUSTERS_POLICY",
     "",
@@ -88,11 +103,14 @@ pub const APP_SETTINGS: &[AppSetting] = &[
     MODE,
     CLOUD,
     KEY_VAULT_URL,
+    CREDENTIAL,
     TENANT_ID,
     TENANT_ID_SECRET,
     CLIENT_ID,
     CLIENT_ID_SECRET,
     CLIENT_SECRET_SECRET,
+    CLIENT_CERTIFICATE_SECRET,
+    MANAGED_IDENTITY_CLIENT_ID,
     POLICY,
     POLICY_FILE,
     LOG,

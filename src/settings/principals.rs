@@ -4,6 +4,7 @@
 //! Both are made of the same parts and read by the same rules, each under its own
 //! names. The main one need not exist where nobody uses it.
 
+mod parts;
 mod written;
 
 use std::collections::BTreeSet;
@@ -19,9 +20,7 @@ use super::table::{Node, Reading, Source, TableReader};
 use super::{nearest, tables, workspaces};
 use crate::cloud::Cloud;
 use crate::escape::Shown;
-use crate::identity::{
-    Application, IdSource, PrincipalName, SecretName, is_client_id, is_tenant_id,
-};
+use crate::identity::{PrincipalName, PrincipalSource, is_client_id};
 
 pub(super) use self::written::KEYS;
 
@@ -29,9 +28,11 @@ pub(super) use self::written::KEYS;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalSettings {
     pub name: PrincipalName,
-    /// The vault that holds its secrets.
-    pub key_vault_url: Url,
-    pub application: Application,
+    /// The vault that holds its secrets; `None` where it has none in any.
+    pub key_vault_url: Option<Url>,
+    /// Of the user-assigned identity that reads the vault and proves it.
+    pub managed_identity_client_id: Option<String>,
+    pub source: PrincipalSource,
 }
 
 /// The names that a workspace or the Spark witness may write.
@@ -69,7 +70,8 @@ pub(super) fn known(document: &Document<'_>) -> KnownPrincipals {
 pub(super) struct PrincipalTable {
     name: PrincipalName,
     key_vault_url: Option<Url>,
-    application: Application,
+    managed_identity_client_id: Option<String>,
+    source: PrincipalSource,
 }
 
 /// Reads every `[[principal]]`; one with a mistake is left out and noted.
@@ -108,11 +110,13 @@ fn read_table(
         table.note_key(&NAME, format!("is taken by another principal, \"{name}\""));
     }
     let key_vault_url = read_vault(&mut table, cloud);
-    let application = read_application(&mut table);
+    let managed_identity_client_id = read_managed_identity(&mut table);
+    let source = parts::read(&mut table);
     Some(PrincipalTable {
         name: PrincipalName::new(&name?),
         key_vault_url,
-        application: application?,
+        managed_identity_client_id,
+        source: source?,
     })
 }
 
@@ -141,18 +145,20 @@ pub(super) fn read(
     };
     let is_begun = Part::OWN.iter().any(|part| main.is_given(*part));
     let shared_vault = read_vault(&mut main, cloud);
+    let shared_identity = read_managed_identity(&mut main);
     let mut found = Vec::new();
     if is_used || is_begun {
-        found.extend(
-            read_application(&mut main).map(|application| PrincipalTable {
-                name: PrincipalName::main(),
-                key_vault_url: None,
-                application,
-            }),
-        );
+        found.extend(parts::read(&mut main).map(|source| PrincipalTable {
+            name: PrincipalName::main(),
+            key_vault_url: None,
+            managed_identity_client_id: None,
+            source,
+        }));
     }
     found.extend(tables);
-    let lack = |principal: &PrincipalTable| principal.key_vault_url.is_none();
+    let lack = |principal: &PrincipalTable| {
+        principal.key_vault_url.is_none() && principal.source.reads_a_vault()
+    };
     let lacking: Vec<String> = found
         .iter()
         .filter(|principal| lack(principal))
@@ -161,17 +167,20 @@ pub(super) fn read(
     if !lacking.is_empty() && !main.is_given(Part::KeyVaultUrl) {
         note_missing_vault(&mut main, &lacking);
     }
-    let complete = found.into_iter().filter_map(|principal| {
+    let complete = found.into_iter().map(|principal| {
         let PrincipalTable {
             name,
             key_vault_url,
-            application,
+            managed_identity_client_id,
+            source,
         } = principal;
-        Some(PrincipalSettings {
+        let identity = managed_identity_client_id.or_else(|| shared_identity.clone());
+        PrincipalSettings {
             name,
-            key_vault_url: key_vault_url.or_else(|| shared_vault.clone())?,
-            application,
-        })
+            key_vault_url: key_vault_url.or_else(|| shared_vault.clone()),
+            managed_identity_client_id: identity,
+            source,
+        }
     });
     complete.collect()
 }
@@ -196,66 +205,14 @@ fn read_vault(written: &mut dyn Written, cloud: Option<&Cloud>) -> Option<Url> {
     noted(written, Part::KeyVaultUrl, parsed)
 }
 
-fn read_application(written: &mut dyn Written) -> Option<Application> {
-    let tenant_id = read_id(
-        written,
-        (Part::TenantId, Part::TenantIdSecret),
-        is_tenant_id,
-        "is no tenant id; write its GUID or the tenant's domain",
-    );
-    let client_id = read_id(
-        written,
-        (Part::ClientId, Part::ClientIdSecret),
-        is_client_id,
-        "is no client id; write the application's GUID",
-    );
-    let client_secret = read_secret(written, Part::ClientSecretSecret);
-    Some(Application {
-        tenant_id: tenant_id?,
-        client_id: client_id?,
-        client_secret: client_secret?,
-    })
-}
-
-/// An id, from its own part or from the one that names a secret.
-fn read_id(
-    written: &mut dyn Written,
-    (plain, secret): (Part, Part),
-    is_right: fn(&str) -> bool,
-    wrong: &str,
-) -> Option<IdSource> {
-    match (written.is_given(plain), written.is_given(secret)) {
-        (true, true) => {
-            let other = written.named(secret);
-            let problem = format!("is given together with `{other}`; remove one of them");
-            written.note(plain, problem);
-            None
-        }
-        (true, false) => {
-            let id = written.text(plain)?;
-            // It is not repeated: it could be a secret in the wrong place.
-            let parsed = if is_right(&id) {
-                Ok(IdSource::Settings(id))
-            } else {
-                Err(wrong.to_owned())
-            };
-            noted(written, plain, parsed)
-        }
-        (false, true) => read_secret(written, secret).map(IdSource::Secret),
-        (false, false) => {
-            written.note_missing(plain);
-            None
-        }
-    }
-}
-
-fn read_secret(written: &mut dyn Written, part: Part) -> Option<SecretName> {
-    if !written.is_given(part) {
-        written.note_missing(part);
-        return None;
-    }
-    let name = written.text(part)?;
-    noted(written, part, SecretName::parse(&name))
+fn read_managed_identity(written: &mut dyn Written) -> Option<String> {
+    let id = written.text(Part::ManagedIdentityClientId)?;
+    let parsed = if is_client_id(&id) {
+        Ok(id)
+    } else {
+        Err("is no client id; write the GUID that the user-assigned identity shows as its client id".to_owned())
+    };
+    noted(written, Part::ManagedIdentityClientId, parsed)
 }
 
 fn noted<T>(written: &mut dyn Written, part: Part, parsed: Result<T, String>) -> Option<T> {

@@ -889,5 +889,6 @@ fn default_limits() -> Limits {
         function_timeout_margin: seconds(30),
         sweep_deadline: seconds(30 * 60),
         token_timeout: seconds(20),
+        warn_before: seconds(21 * 24 * 3600),
     }
 }

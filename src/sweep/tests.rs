@@ -7,10 +7,20 @@ use http::Request;
 use secrecy::SecretString;
 
 use super::*;
-use crate::identity::{Application, IdSource, Identity, SecretError, SecretName, SecretSource};
+use crate::identity::{
+    Application, CredentialSource, IdSource, Identity, PlatformIdentity, PrincipalSource,
+    SecretError, SecretName, SecretSource, StoredSecret,
+};
 use crate::service::testing::{answer, network};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn stored(value: &str) -> StoredSecret {
+    StoredSecret {
+        value: SecretString::from(value),
+        expires: None,
+    }
+}
 
 /// Where every secret is a GUID, which is good for an id and for a secret.
 #[derive(Debug)]
@@ -18,8 +28,8 @@ struct Vault;
 
 #[async_trait]
 impl SecretSource for Vault {
-    async fn read(&self, _: &SecretName) -> Result<SecretString, SecretError> {
-        Ok(SecretString::from("0b1f6471-1bf0-4dda-aec3-cb9272f09590"))
+    async fn read(&self, _: &SecretName) -> Result<StoredSecret, SecretError> {
+        Ok(stored("0b1f6471-1bf0-4dda-aec3-cb9272f09590"))
     }
 }
 
@@ -65,12 +75,13 @@ fn workspace_of(number: usize) -> Workspace {
 /// A principal whose three secrets are in `vault`.
 fn identity(network: &Network, vault: impl SecretSource + 'static) -> Identity {
     let name = |text| SecretName::parse(text).unwrap();
-    let application = Application {
+    let source = PrincipalSource::Application(Application {
         tenant_id: IdSource::Secret(name("tenant")),
         client_id: IdSource::Secret(name("client")),
-        client_secret: name("secret"),
-    };
-    Identity::new(network.clone(), Arc::new(vault), application)
+        credential: CredentialSource::ClientSecret(name("secret")),
+    });
+    let platform = PlatformIdentity::default();
+    Identity::new(network.clone(), source, Some(Arc::new(vault)), platform)
 }
 
 fn sweep_of(
@@ -98,6 +109,7 @@ fn sweep_of(
             },
             runs_page_cap: 10,
             parallel_workspaces: 1,
+            warn_before: SECOND * 3600,
         },
     }
 }
@@ -196,11 +208,11 @@ struct VaultOf {
 
 #[async_trait]
 impl SecretSource for VaultOf {
-    async fn read(&self, name: &SecretName) -> Result<SecretString, SecretError> {
+    async fn read(&self, name: &SecretName) -> Result<StoredSecret, SecretError> {
         match name.name() {
-            "tenant" => Ok(self.tenant.into()),
-            "client" => Ok(self.client.into()),
-            _ if self.has_secret => Ok("planted-secret".into()),
+            "tenant" => Ok(stored(self.tenant)),
+            "client" => Ok(stored(self.client)),
+            _ if self.has_secret => Ok(stored("planted-secret")),
             _ => Err(SecretError {
                 kind: crate::identity::SecretErrorKind::NotFound,
                 sentence: "there is no such secret".to_owned(),

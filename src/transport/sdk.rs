@@ -83,6 +83,16 @@ impl Trace {
         self.exchanges().iter().filter(|one| answered(one)).count() as u64
     }
 
+    /// How many exchanges were answered.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        let answered = |exchange: &Exchange| match exchange.end {
+            End::Answer { .. } => true,
+            End::NoAnswer(_) => false,
+        };
+        self.exchanges().iter().filter(|one| answered(one)).count() as u64
+    }
+
     /// The options of a method of the SDK that make it leave this trace.
     #[must_use]
     pub fn options(&self) -> ClientMethodOptions<'static> {

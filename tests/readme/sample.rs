@@ -314,6 +314,7 @@ fn render(lines: Vec<ClusterLine>) -> String {
         mode: Mode::Report,
         totals,
         failures: Vec::new(),
+        warnings: Vec::new(),
         token_requests: 2,
         secret_reads: 3,
         elapsed: Duration::from_millis(4_500),

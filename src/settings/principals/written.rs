@@ -15,6 +15,10 @@ pub(super) const NAME: Key = text(
     "name",
     "your name for the service principal, at most 64 characters and not `main`; required",
 );
+const CREDENTIAL: Key = text(
+    "credential",
+    "what proves it: `client-secret`, `certificate`, `managed-identity` or `federated`; absent, whichever of the first two is named",
+);
 const TENANT_ID: Key = text("tenant_id", "its tenant id; this or `tenant_id_secret`");
 const TENANT_ID_SECRET: Key = text(
     "tenant_id_secret",
@@ -32,6 +36,14 @@ const CLIENT_SECRET_SECRET: Key = text(
     "client_secret_secret",
     "name of the secret with the client secret, `name` or `name/version`",
 );
+const CLIENT_CERTIFICATE_SECRET: Key = text(
+    "client_certificate_secret",
+    "name of the certificate in Key Vault, whose secret holds it with its key",
+);
+const MANAGED_IDENTITY_CLIENT_ID: Key = text(
+    "managed_identity_client_id",
+    "the client id of a user-assigned identity; absent, the one of the app settings",
+);
 const KEY_VAULT_URL: Key = text(
     "key_vault_url",
     "the vault that holds its secrets; absent, that of the app settings",
@@ -39,53 +51,67 @@ const KEY_VAULT_URL: Key = text(
 
 pub(in crate::settings) const KEYS: &[Key] = &[
     NAME,
+    CREDENTIAL,
     TENANT_ID,
     TENANT_ID_SECRET,
     CLIENT_ID,
     CLIENT_ID_SECRET,
     CLIENT_SECRET_SECRET,
+    CLIENT_CERTIFICATE_SECRET,
+    MANAGED_IDENTITY_CLIENT_ID,
     KEY_VAULT_URL,
 ];
 
 /// A part of a principal, wherever it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
+    Credential,
     TenantId,
     TenantIdSecret,
     ClientId,
     ClientIdSecret,
     ClientSecretSecret,
+    ClientCertificateSecret,
+    ManagedIdentityClientId,
     KeyVaultUrl,
 }
 
 impl Part {
-    /// Those that make a principal: the vault alone makes none.
-    pub(super) const OWN: [Self; 5] = [
+    /// Those that make a principal: neither the vault nor the platform's identity does.
+    pub(super) const OWN: [Self; 7] = [
+        Self::Credential,
         Self::TenantId,
         Self::TenantIdSecret,
         Self::ClientId,
         Self::ClientIdSecret,
         Self::ClientSecretSecret,
+        Self::ClientCertificateSecret,
     ];
 
     pub(super) fn setting(self) -> &'static AppSetting {
         match self {
+            Self::Credential => &names::CREDENTIAL,
             Self::TenantId => &names::TENANT_ID,
             Self::TenantIdSecret => &names::TENANT_ID_SECRET,
             Self::ClientId => &names::CLIENT_ID,
             Self::ClientIdSecret => &names::CLIENT_ID_SECRET,
             Self::ClientSecretSecret => &names::CLIENT_SECRET_SECRET,
+            Self::ClientCertificateSecret => &names::CLIENT_CERTIFICATE_SECRET,
+            Self::ManagedIdentityClientId => &names::MANAGED_IDENTITY_CLIENT_ID,
             Self::KeyVaultUrl => &names::KEY_VAULT_URL,
         }
     }
 
     fn key(self) -> &'static Key {
         match self {
+            Self::Credential => &CREDENTIAL,
             Self::TenantId => &TENANT_ID,
             Self::TenantIdSecret => &TENANT_ID_SECRET,
             Self::ClientId => &CLIENT_ID,
             Self::ClientIdSecret => &CLIENT_ID_SECRET,
             Self::ClientSecretSecret => &CLIENT_SECRET_SECRET,
+            Self::ClientCertificateSecret => &CLIENT_CERTIFICATE_SECRET,
+            Self::ManagedIdentityClientId => &MANAGED_IDENTITY_CLIENT_ID,
             Self::KeyVaultUrl => &KEY_VAULT_URL,
         }
     }

@@ -1,7 +1,9 @@
 //! Service principals: of the app settings, of the document, and who uses them.
 
 use super::*;
-use crate::identity::{Application, IdSource, SecretName};
+use crate::identity::{
+    Application, CredentialKind, CredentialSource, IdSource, PrincipalSource, SecretName,
+};
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const CLIENT: &str = "66666666-7777-8888-9999-000000000000";
@@ -34,25 +36,27 @@ fn principals_come_from_the_app_settings_and_the_document() {
     let setup = Setup::policy(&format!("{}{vault}{spark}{users}", principal_b()));
     let settings = setup.read().unwrap();
     let (main, b) = (PrincipalName::main(), PrincipalName::new("b"));
-    let url = |text| url::Url::parse(text).unwrap();
+    let url = |text| url::Url::parse(text).ok();
     let expected = [
         PrincipalSettings {
             name: main.clone(),
             key_vault_url: url("https://kv-ops.vault.azure.net"),
-            application: Application {
+            managed_identity_client_id: None,
+            source: PrincipalSource::Application(Application {
                 tenant_id: IdSource::Secret(secret("tenant")),
                 client_id: IdSource::Secret(secret("id")),
-                client_secret: secret("secret"),
-            },
+                credential: CredentialSource::ClientSecret(secret("secret")),
+            }),
         },
         PrincipalSettings {
             name: b.clone(),
             key_vault_url: url("https://kv-b.vault.azure.net"),
-            application: Application {
+            managed_identity_client_id: None,
+            source: PrincipalSource::Application(Application {
                 tenant_id: IdSource::Settings(TENANT.to_owned()),
                 client_id: IdSource::Settings(CLIENT.to_owned()),
-                client_secret: secret("b-secret"),
-            },
+                credential: CredentialSource::ClientSecret(secret("b-secret")),
+            }),
         },
     ];
     assert_eq!(settings.principals, expected);
@@ -179,4 +183,121 @@ fn a_principal_that_nobody_names_and_one_that_asks_nothing_are_warned_of() {
         ]
     );
     assert_eq!(settings.workspaces[1].spark_principal, None);
+}
+
+/// A principal `b` with these lines, for one workspace, and no other principal.
+fn only_b(lines: &str) -> Setup {
+    let users = workspaces(&["principal = \"b\""]);
+    Setup::policy(&format!("[[principal]]\nname = \"b\"\n{lines}{users}"))
+        .with("TERMINATE_CLUSTERS_TENANT_ID_SECRET", "")
+        .with("TERMINATE_CLUSTERS_CLIENT_ID_SECRET", "")
+        .with("TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET", "")
+}
+
+fn ids() -> String {
+    format!("tenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n")
+}
+
+#[test]
+fn the_credential_is_the_one_that_is_named_or_chosen() {
+    let kinds = [
+        (
+            "client_secret_secret = \"s\"\n",
+            CredentialKind::ClientSecret,
+        ),
+        (
+            "client_certificate_secret = \"c\"\n",
+            CredentialKind::Certificate,
+        ),
+        (
+            "client_certificate_secret = \"c\"\nclient_secret_secret = \"s\"\ncredential = \"certificate\"\n",
+            CredentialKind::Certificate,
+        ),
+        (
+            "client_certificate_secret = \"c\"\nclient_secret_secret = \"s\"\ncredential = \"client-secret\"\n",
+            CredentialKind::ClientSecret,
+        ),
+        ("credential = \"federated\"\n", CredentialKind::Federated),
+    ];
+    for (lines, kind) in kinds {
+        let settings = only_b(&format!("{}{lines}", ids())).read().unwrap();
+        assert_eq!(settings.principals[0].source.kind(), kind, "{lines}");
+    }
+    let managed = only_b(&format!(
+        "credential = \"managed-identity\"\nmanaged_identity_client_id = \"{CLIENT}\"\n"
+    ));
+    // Neither it nor a federated application with plain ids reads a vault.
+    let managed = managed.with("TERMINATE_CLUSTERS_KEY_VAULT_URL", "");
+    let principal = managed.read().unwrap().principals.remove(0);
+    assert_eq!(principal.source, PrincipalSource::ManagedIdentity);
+    assert_eq!(
+        principal.managed_identity_client_id.as_deref(),
+        Some(CLIENT)
+    );
+    let federated = only_b(&format!("{}credential = \"federated\"\n", ids()));
+    let federated = federated.with("TERMINATE_CLUSTERS_KEY_VAULT_URL", "");
+    assert!(federated.read().is_ok());
+    let named = only_b(&format!("{}client_secret_secret = \"s\"\n", ids()));
+    let named = named.with("TERMINATE_CLUSTERS_KEY_VAULT_URL", "");
+    assert_eq!(named.mistakes().len(), 1);
+}
+
+#[test]
+fn a_secret_beside_a_certificate_asks_for_a_choice() {
+    let both = "client_certificate_secret = \"c\"\nclient_secret_secret = \"s\"\n";
+    assert_eq!(
+        only_b(&format!("{}{both}", ids())).mistakes(),
+        [
+            "terminate-clusters.toml, line 5: `client_certificate_secret` is given together with `client_secret_secret`; choose by `credential`: \"certificate\" uses the certificate, \"client-secret\" the secret"
+        ]
+    );
+    let main = Setup::default().with("TERMINATE_CLUSTERS_CLIENT_CERTIFICATE_SECRET", "c");
+    assert_eq!(
+        main.mistakes(),
+        [
+            "`TERMINATE_CLUSTERS_CLIENT_CERTIFICATE_SECRET` is given together with `TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET`; choose by `TERMINATE_CLUSTERS_CREDENTIAL`: \"certificate\" uses the certificate, \"client-secret\" the secret"
+        ]
+    );
+    let chosen = main.with("TERMINATE_CLUSTERS_CREDENTIAL", "certificate");
+    let source = chosen.read().unwrap().principals.remove(0).source;
+    assert_eq!(source.secret(), Some(&secret("c")));
+}
+
+#[test]
+fn a_credential_that_lacks_its_parts_or_has_others_is_refused() {
+    let line = |number| format!("terminate-clusters.toml, line {number}:");
+    assert_eq!(
+        only_b("credential = \"secret\"\ntenant_id = \"x\"\nmanaged_identity_client_id = \"me\"\n")
+            .mistakes(),
+        [
+            format!(
+                "{} `client_id` is missing in [[principal]]: its client id, the application's GUID; this or `client_id_secret`",
+                line(1)
+            ),
+            format!(
+                "{} `credential` is \"secret\"; write one of \"client-secret\", \"certificate\", \"managed-identity\", \"federated\"",
+                line(3)
+            ),
+            format!(
+                "{} `tenant_id` is no tenant id; write its GUID or the tenant's domain",
+                line(4)
+            ),
+            format!(
+                "{} `managed_identity_client_id` is no client id; write the GUID that the user-assigned identity shows as its client id",
+                line(5)
+            ),
+        ]
+    );
+    let lacking = only_b(&format!(
+        "{}client_secret_secret = \"s\"\ncredential = \"certificate\"\n",
+        ids()
+    ));
+    let part = "`client_certificate_secret` is missing in [[principal]]: name of the certificate";
+    assert!(lacking.mistakes()[0].contains(part));
+    let beside = only_b(&format!("{}credential = \"managed-identity\"\n", ids())).mistakes();
+    assert_eq!(beside.len(), 2);
+    assert!(beside[0].contains("`tenant_id` is of no use to a managed identity"));
+    assert!(beside[1].ends_with(
+        "write \"federated\" for `credential` if the identity is to prove an application"
+    ));
 }
