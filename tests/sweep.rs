@@ -14,6 +14,8 @@ mod support;
 mod caps;
 #[path = "sweep/clock.rs"]
 mod clock;
+#[path = "sweep/clouds.rs"]
+mod clouds;
 #[path = "sweep/commands.rs"]
 mod commands;
 #[path = "sweep/contributor.rs"]

@@ -46,7 +46,7 @@ impl Match {
 
     /// Token requests at Entra.
     pub fn token_request() -> Self {
-        Self::host(crate::services::LOGIN_HOST).method("POST")
+        Self::host(crate::world::Azure::PUBLIC.login).method("POST")
     }
 
     /// And this host name.

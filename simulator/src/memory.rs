@@ -217,7 +217,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::world::{Cluster, Workspace};
+    use crate::world::{Azure, Cluster, VAULT, Workspace};
 
     fn cloud() -> (MemoryCloud, String) {
         let workspace = Workspace::named("one").cluster(Cluster::idle("etl"));
@@ -242,6 +242,27 @@ mod tests {
             assert_eq!(record.requests()[0].status, Some(401));
             assert_eq!(record.violations().len(), 1);
         });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_world_knows_the_hosts_of_its_own_azure_and_no_others() {
+        let all = [Azure::PUBLIC, Azure::US_GOV, Azure::CHINA];
+        for azure in all {
+            let workspace = Workspace::named("one").cluster(Cluster::idle("etl"));
+            let number = workspace.host.replace(Azure::PUBLIC.workspaces, "");
+            let cloud = MemoryCloud::new(World::new().in_azure(azure).workspace(workspace));
+            for other in all {
+                for host in [
+                    other.login.to_owned(),
+                    other.arm.to_owned(),
+                    format!("{VAULT}.{}", other.vaults),
+                    format!("{number}{}", other.workspaces),
+                ] {
+                    let answered = cloud.exchange(get(&host, "/x")).await.is_ok();
+                    assert_eq!(answered, other == azure, "{host} in {}", azure.name);
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

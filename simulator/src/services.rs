@@ -15,10 +15,6 @@ mod vault;
 use crate::http::{Answer, Request};
 use crate::world::{Access, World};
 
-/// The host name of Entra's token endpoint.
-pub(crate) const LOGIN_HOST: &str = "login.microsoftonline.com";
-/// The host name of Azure Resource Manager.
-pub(crate) const ARM_HOST: &str = "management.azure.com";
 /// The name under which requests to App Service's token endpoint are recorded. It has no public name: it
 /// is reached on loopback.
 pub(crate) const IDENTITY_HOST: &str = "managed-identity";
@@ -38,13 +34,14 @@ pub(crate) enum Service {
 }
 
 pub(crate) fn service_of(world: &World, host: &str) -> Service {
+    let azure = &world.azure;
     match host {
-        LOGIN_HOST => return Service::Entra,
-        ARM_HOST => return Service::Arm,
         IDENTITY_HOST => return Service::Identity,
+        host if host == azure.login => return Service::Entra,
+        host if host == azure.arm => return Service::Arm,
         _ => {}
     }
-    if world.vaults.iter().any(|vault| vault.host() == host) {
+    if world.vaults.iter().any(|vault| vault.host(azure) == host) {
         return Service::Vault;
     }
     match world

@@ -164,9 +164,9 @@ impl Simulator {
     /// The environment for a client process: how to reach the pretend cloud and whom to be there.
     pub fn env(&self) -> Vec<(String, String)> {
         let (proxy, ca) = (self.proxy_url(), self.ca_file().display().to_string());
-        let header = self.world(|world| world.identity.header.clone());
+        let (header, azure) = self.world(|world| (world.identity.header.clone(), world.azure));
         let identity_endpoint = self.identity_endpoint();
-        let vault_url = format!("https://{VAULT}.vault.azure.net");
+        let vault_url = format!("https://{VAULT}.{}", azure.vaults);
         [
             ("HTTPS_PROXY", proxy.as_str()),
             ("https_proxy", &proxy),
@@ -177,6 +177,7 @@ impl Simulator {
             ("SSL_CERT_DIR", "/nonexistent"),
             ("IDENTITY_ENDPOINT", &identity_endpoint),
             ("IDENTITY_HEADER", &header),
+            ("TERMINATE_CLUSTERS_CLOUD", azure.name),
             ("TERMINATE_CLUSTERS_KEY_VAULT_URL", &vault_url),
             ("TERMINATE_CLUSTERS_TENANT_ID_SECRET", TENANT_ID_SECRET),
             ("TERMINATE_CLUSTERS_CLIENT_ID_SECRET", CLIENT_ID_SECRET),
@@ -190,7 +191,7 @@ impl Simulator {
         .collect()
     }
 
-    /// The `[[workspaces]]` of a policy for this world, in TOML.
+    /// The `[[workspaces]]` of a policy for this world, in TOML, and its `[cloud]` where that is custom.
     pub fn policy_workspaces(&self) -> String {
         self.world(|world| {
             let mut text = String::new();
@@ -215,6 +216,9 @@ impl Simulator {
                     let _ = writeln!(text, "{line}");
                 }
                 text.push('\n');
+            }
+            if world.azure.name == "custom" {
+                text.push_str(&world.azure.spelled_out());
             }
             text
         })

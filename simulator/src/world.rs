@@ -5,6 +5,7 @@
 //! knowing the time; see [`Clock`].
 
 mod activity;
+mod azure;
 mod build;
 mod certificate;
 mod change;
@@ -23,6 +24,7 @@ mod workspace;
 
 use std::time::Duration;
 
+pub use azure::Azure;
 pub(crate) use certificate::SignatureAlgorithm;
 pub use certificate::{Certificate, certify};
 pub use clock::{Clock, Moment, hours, minutes, seconds};
@@ -56,6 +58,8 @@ pub const CLIENT_CERTIFICATE_SECRET: &str = "databricks-sp-certificate";
 /// The pretend cloud.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// The Azure that it plays.
+    pub azure: Azure,
     /// The world's time.
     pub clock: Clock,
     /// Ids of the tenants that exist.
@@ -115,6 +119,7 @@ impl World {
             .secret(CLIENT_ID_SECRET, &main.client_id)
             .secret(CLIENT_SECRET_SECRET, main.secret());
         Self {
+            azure: Azure::PUBLIC,
             clock: Clock::starting_now(),
             tenants: vec![TENANT_ID.to_owned()],
             principals: vec![main],
@@ -124,29 +129,47 @@ impl World {
             token_lifetime_s: 3599,
             entra_errors: EntraErrors::WithEscapes,
             metrics_lag_minutes: 3,
-            tokens: TokenStore::default(),
+            tokens: TokenStore::of(Azure::PUBLIC),
             assertions: Assertions::default(),
         }
     }
 
+    /// Moves it, with all its hosts, to another Azure.
+    #[must_use]
+    pub fn in_azure(mut self, azure: Azure) -> Self {
+        for workspace in &mut self.workspaces {
+            workspace.host = azure.moved(&workspace.host, &self.azure);
+        }
+        let credentials = self.principals.iter_mut();
+        for credential in credentials.flat_map(|principal| &mut principal.federated) {
+            azure.move_credential(credential, &self.azure);
+        }
+        self.tokens = TokenStore::of(azure);
+        self.azure = azure;
+        self
+    }
+
     /// Adds a workspace.
     #[must_use]
-    pub fn workspace(mut self, workspace: Workspace) -> Self {
+    pub fn workspace(mut self, mut workspace: Workspace) -> Self {
+        workspace.host = self.azure.moved(&workspace.host, &Azure::PUBLIC);
         self.workspaces.push(workspace);
         self
     }
 
     /// Adds workspaces.
     #[must_use]
-    pub fn workspaces(mut self, workspaces: impl IntoIterator<Item = Workspace>) -> Self {
-        self.workspaces.extend(workspaces);
-        self
+    pub fn workspaces(self, workspaces: impl IntoIterator<Item = Workspace>) -> Self {
+        workspaces.into_iter().fold(self, Self::workspace)
     }
 
     /// Adds a service principal, in the place of one of the same name, and its tenant. Workspaces and vaults
     /// must name it before it may do anything there.
     #[must_use]
-    pub fn principal(mut self, principal: Principal) -> Self {
+    pub fn principal(mut self, mut principal: Principal) -> Self {
+        for credential in &mut principal.federated {
+            self.azure.move_credential(credential, &Azure::PUBLIC);
+        }
         self.principals.retain(|known| known.name != principal.name);
         if !self.tenants.contains(&principal.tenant) {
             self.tenants.push(principal.tenant.clone());

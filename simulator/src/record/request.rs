@@ -9,7 +9,6 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use crate::http::{Query, Request};
-use crate::services::{ARM_HOST, LOGIN_HOST};
 
 /// One request and its answer.
 #[derive(Clone)]
@@ -86,24 +85,22 @@ impl RecordedRequest {
         names.any(|name| name.as_str().starts_with("x-databricks-azure-"))
     }
 
-    /// Whether it could change something at Databricks or Azure Resource Manager: anything but GET and the
-    /// reading of events.
+    /// Whether it could change something at Databricks or Azure Resource Manager: anything but GET, the
+    /// reading of events and the asking for a token.
     pub fn is_mutating(&self) -> bool {
         is_mutating(&self.request)
     }
 }
 
 pub(super) fn is_mutating(request: &Request) -> bool {
-    let Request {
-        method, host, path, ..
-    } = request;
+    let Request { method, path, .. } = request;
     let reads = method == "GET" || method == "HEAD" || path == "/api/2.1/clusters/events";
-    let is_resource = host == ARM_HOST || host.ends_with(".azuredatabricks.net");
-    is_resource && !reads
+    !reads && !is_token_request(request)
 }
 
+/// By its path, because every Azure's Entra has a host of its own.
 pub(super) fn is_token_request(request: &Request) -> bool {
-    request.host == LOGIN_HOST && request.method == "POST"
+    request.method == "POST" && request.path.contains("/oauth2/")
 }
 
 impl std::fmt::Display for RecordedRequest {

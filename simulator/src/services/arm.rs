@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::bearer::{self, BadToken};
 use super::metrics;
 use crate::http::{Answer, Request};
-use crate::world::{Audience, Cluster, Principal, Vm, Workspace, World};
+use crate::world::{Audience, Azure, Cluster, Principal, Vm, Workspace, World};
 
 const WORKSPACE_API_VERSIONS: [&str; 3] = ["2018-04-01", "2023-02-01", "2024-05-01"];
 const VM_API_VERSIONS: [&str; 6] = [
@@ -34,7 +34,7 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     let tenant = world.tenant_of_resource(&request.path);
     let principal = match bearer::check_request(world, request, Audience::Arm, tenant) {
         Ok(token) => world.principal_named(&token.principal),
-        Err(bad) => return refuse_token(&bad),
+        Err(bad) => return refuse_token(&world.azure, &bad),
     };
     let Some(principal) = principal else {
         return error(
@@ -59,7 +59,7 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     Answer::unarranged(format!("GET {} at Azure Resource Manager", request.path))
 }
 
-fn refuse_token(bad: &BadToken) -> Answer {
+fn refuse_token(azure: &Azure, bad: &BadToken) -> Answer {
     match bad {
         BadToken::Missing => error(
             401,
@@ -89,7 +89,7 @@ fn refuse_token(bad: &BadToken) -> Answer {
     }
     .header(
         "www-authenticate",
-        "Bearer authorization_uri=\"https://login.microsoftonline.com/\"",
+        &format!("Bearer authorization_uri=\"https://{}/\"", azure.login),
     )
 }
 

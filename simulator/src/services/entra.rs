@@ -20,7 +20,9 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
             token(world, request, tenant, Endpoint::V2)
         }
         ("POST", [tenant, "oauth2", "token"]) => token(world, request, tenant, Endpoint::V1),
-        ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => discovery(tenant),
+        ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => {
+            discovery(world, tenant)
+        }
         (method, _) => Answer::unarranged(format!("{method} {} at Entra", request.path)),
     }
 }
@@ -89,7 +91,7 @@ fn token(world: &mut World, request: &Request, tenant: &str, endpoint: Endpoint)
             .first("scope")
             .map(|scope| scope.strip_suffix("/.default").unwrap_or("")),
     };
-    let audience = asked_for.and_then(Audience::of_resource);
+    let audience = asked_for.and_then(|asked| Audience::of_resource(&world.azure, asked));
     // Entra itself is for managed identities.
     let audience = audience.filter(|audience| *audience != Audience::TokenExchange);
     let Some(audience) = audience else {
@@ -249,7 +251,7 @@ fn refuse(world: &World, refusal: &Refusal) -> Answer {
         "timestamp": timestamp,
         "trace_id": trace_id,
         "correlation_id": correlation_id,
-        "error_uri": format!("https://{}/error?code={code}", super::LOGIN_HOST),
+        "error_uri": format!("https://{}/error?code={code}", world.azure.login),
     });
     let answer = Answer::json(*status, &body);
     match violation {
@@ -259,8 +261,8 @@ fn refuse(world: &World, refusal: &Refusal) -> Answer {
 }
 
 /// What MSAL asks for first when it is told an authority.
-fn discovery(tenant: &str) -> Answer {
-    let base = format!("https://{}/{tenant}", super::LOGIN_HOST);
+fn discovery(world: &World, tenant: &str) -> Answer {
+    let base = format!("https://{}/{tenant}", world.azure.login);
     Answer::json(
         200,
         &json!({

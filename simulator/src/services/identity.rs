@@ -47,7 +47,7 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
         Err(message) => return refuse(400, message),
     };
     let resource = request.query.first("resource").unwrap_or_default();
-    let Some(audience) = Audience::of_resource(resource) else {
+    let Some(audience) = Audience::of_resource(&world.azure, resource) else {
         return refuse(400, "unknown resource")
             .violation(format!("a token for the unknown resource {resource:?}"));
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::bearer::{self, BadToken};
 use crate::http::{Answer, Request};
-use crate::world::{Audience, SecretVersion, Token, Vault, World};
+use crate::world::{Audience, Azure, SecretVersion, Token, Vault, World};
 
 const API_VERSIONS: [&str; 10] = [
     "7.0",
@@ -31,7 +31,7 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     let Some(vault) = world
         .vaults
         .iter()
-        .find(|vault| vault.host() == request.host)
+        .find(|vault| vault.host(&world.azure) == request.host)
     else {
         return Answer::unarranged(format!("the vault {}", request.host));
     };
@@ -49,7 +49,7 @@ pub(super) fn answer(world: &World, request: &Request) -> Answer {
     }
     let token = match bearer::check_request(world, request, Audience::Vault, &vault.tenant) {
         Ok(token) => token,
-        Err(bad) => return challenge(&bad, &vault.tenant),
+        Err(bad) => return challenge(&world.azure, &bad, &vault.tenant),
     };
     let api_version = request.query.first("api-version").unwrap_or_default();
     if !API_VERSIONS.contains(&api_version) {
@@ -73,21 +73,22 @@ enum Wanted<'r> {
     List,
 }
 
-fn challenge(bad: &BadToken, tenant: &str) -> Answer {
+fn challenge(azure: &Azure, bad: &BadToken, tenant: &str) -> Answer {
+    let resource = format!("https://{}", azure.vaults);
+    let other_audience =
+        format!("AKV10022: Invalid audience. Expected {resource}, found another audience.");
     let message = match bad {
         BadToken::Missing => "AKV10000: Request is missing a Bearer or PoP token.",
         BadToken::Unknown => "AKV10001: [BearerReadAccessTokenFailed] Error validating token.",
         BadToken::Expired => {
             "AKV10046: Unable to resolve the key used for signature validation: token expired."
         }
-        BadToken::Audience(_) => {
-            "AKV10022: Invalid audience. Expected https://vault.azure.net, found another audience."
-        }
+        BadToken::Audience(_) => &other_audience,
         BadToken::Tenant(_) => "AKV10032: Invalid issuer.",
     };
     let challenge = format!(
-        "Bearer authorization=\"https://{}/{tenant}\", resource=\"https://vault.azure.net\"",
-        super::LOGIN_HOST
+        "Bearer authorization=\"https://{}/{tenant}\", resource=\"{resource}\"",
+        azure.login
     );
     refuse(401, "Unauthorized", message, None).header("www-authenticate", &challenge)
 }
@@ -138,7 +139,7 @@ fn version_json(world: &World, vault: &Vault, name: &str, version: &SecretVersio
             attributes[key] = json!(time.epoch_s(&world.clock));
         }
     }
-    let host = vault.host();
+    let host = vault.host(&world.azure);
     let mut body = json!({
         "id": format!("https://{host}/secrets/{name}/{}", version.id),
         "attributes": attributes,
@@ -183,7 +184,7 @@ fn versions(world: &World, vault: &Vault, name: &str, request: &Request) -> Answ
     let link = (page.len() == size).then(|| {
         format!(
             "https://{}:443/secrets/{name}/versions?api-version={api_version}&$skiptoken={next}&maxresults={size}",
-            vault.host()
+            vault.host(&world.azure)
         )
     });
     Answer::json(200, &json!({ "value": page, "nextLink": link }))

@@ -6,7 +6,6 @@
 
 use super::Certificate;
 use crate::encode;
-use crate::services::LOGIN_HOST;
 
 /// A service principal in a tenant.
 #[derive(Clone)]
@@ -54,7 +53,11 @@ impl FederatedCredential {
     /// Trust in a managed identity, as the portal sets it up.
     pub fn managed_identity(identity: &Principal) -> Self {
         Self {
-            issuer: format!("https://{LOGIN_HOST}/{}/v2.0", identity.tenant),
+            issuer: format!(
+                "https://{}/{}/v2.0",
+                super::Azure::PUBLIC.login,
+                identity.tenant
+            ),
             subject: identity.object_id.clone(),
             audience: super::TOKEN_EXCHANGE.to_owned(),
         }

@@ -5,13 +5,14 @@
 
 use serde_json::json;
 
+use super::Azure;
 use crate::encode;
-use crate::services::LOGIN_HOST;
 
 /// The application id of Azure Databricks, the audience of its tokens.
 pub const DATABRICKS_APP_ID: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
-/// What a managed identity's token is asked for that is to prove an app registration.
-pub const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
+/// What a managed identity's token is asked for that is to prove an app registration,
+/// in the public cloud.
+pub const TOKEN_EXCHANGE: &str = Azure::PUBLIC.exchange;
 /// The application id behind [`TOKEN_EXCHANGE`], which the token names in its place.
 const TOKEN_EXCHANGE_APP_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 
@@ -34,26 +35,35 @@ pub enum Audience {
 
 impl Audience {
     /// The audience of a v1 `resource` or of a v2 `scope` less its `/.default`.
-    pub(crate) fn of_resource(resource: &str) -> Option<Self> {
-        match resource {
-            DATABRICKS_APP_ID => Some(Self::Databricks),
-            "https://management.azure.com" | "https://management.azure.com/" => Some(Self::Arm),
-            "https://vault.azure.net" | "https://vault.azure.net/" => Some(Self::Vault),
-            "https://management.core.windows.net/" => Some(Self::Management),
-            "https://management.core.windows.net" => Some(Self::ManagementWithoutSlash),
-            TOKEN_EXCHANGE => Some(Self::TokenExchange),
+    pub(crate) fn of_resource(azure: &Azure, resource: &str) -> Option<Self> {
+        if resource == DATABRICKS_APP_ID {
+            return Some(Self::Databricks);
+        }
+        if resource == azure.exchange {
+            return Some(Self::TokenExchange);
+        }
+        let host = resource.strip_prefix("https://")?;
+        let (bare, has_slash) = match host.strip_suffix('/') {
+            Some(bare) => (bare, true),
+            None => (host, false),
+        };
+        match bare {
+            bare if bare == azure.arm => Some(Self::Arm),
+            bare if bare == azure.vaults => Some(Self::Vault),
+            bare if bare == azure.management && has_slash => Some(Self::Management),
+            bare if bare == azure.management => Some(Self::ManagementWithoutSlash),
             _ => None,
         }
     }
 
-    fn claim(self) -> &'static str {
+    fn claim(self, azure: &Azure) -> String {
         match self {
-            Self::Databricks => DATABRICKS_APP_ID,
-            Self::Arm => "https://management.azure.com/",
-            Self::Vault => "https://vault.azure.net",
-            Self::Management => "https://management.core.windows.net/",
-            Self::ManagementWithoutSlash => "https://management.core.windows.net",
-            Self::TokenExchange => TOKEN_EXCHANGE_APP_ID,
+            Self::Databricks => DATABRICKS_APP_ID.to_owned(),
+            Self::Arm => format!("https://{}/", azure.arm),
+            Self::Vault => format!("https://{}", azure.vaults),
+            Self::Management => format!("https://{}/", azure.management),
+            Self::ManagementWithoutSlash => format!("https://{}", azure.management),
+            Self::TokenExchange => TOKEN_EXCHANGE_APP_ID.to_owned(),
         }
     }
 }
@@ -75,6 +85,8 @@ pub struct Token {
     pub expires_at_ms: i64,
     /// Whether it was taken back before that.
     pub is_revoked: bool,
+    /// Boxed, because refusals carry tokens about.
+    azure: Box<Azure>,
 }
 
 impl std::fmt::Debug for Token {
@@ -84,31 +96,45 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    pub(crate) fn issuer(&self) -> String {
-        issuer(self.audience, &self.tenant)
+    /// The issuer that this token would have in another tenant.
+    pub(crate) fn issuer_in(&self, tenant: &str) -> String {
+        issuer(&self.azure, self.audience, tenant)
     }
 
-    pub(crate) fn audience_claim(&self) -> &'static str {
-        self.audience.claim()
+    pub(crate) fn issuer(&self) -> String {
+        self.issuer_in(&self.tenant)
+    }
+
+    pub(crate) fn audience_claim(&self) -> String {
+        self.audience.claim(&self.azure)
     }
 }
 
 /// Who signs: tokens for Entra itself are of the second version, all others of the first.
-fn issuer(audience: Audience, tenant: &str) -> String {
+fn issuer(azure: &Azure, audience: Audience, tenant: &str) -> String {
     if audience == Audience::TokenExchange {
-        format!("https://{LOGIN_HOST}/{tenant}/v2.0")
+        format!("https://{}/{tenant}/v2.0", azure.login)
     } else {
-        format!("https://sts.windows.net/{tenant}/")
+        azure.issuer_of(tenant)
     }
 }
 
 /// All tokens given out so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct TokenStore {
+    azure: Azure,
     tokens: Vec<Token>,
 }
 
 impl TokenStore {
+    /// No token of this Azure yet.
+    pub(crate) fn of(azure: Azure) -> Self {
+        Self {
+            azure,
+            tokens: Vec::new(),
+        }
+    }
+
     /// Gives out a token unlike any before.
     pub(crate) fn issue(
         &mut self,
@@ -120,8 +146,8 @@ impl TokenStore {
         let serial = self.tokens.len();
         let expires_at_ms = now_ms + i64::from(lifetime_s) * 1000;
         let claims = json!({
-            "aud": audience.claim(),
-            "iss": issuer(audience, &principal.tenant),
+            "aud": audience.claim(&self.azure),
+            "iss": issuer(&self.azure, audience, &principal.tenant),
             "appid": principal.client_id,
             "oid": principal.object_id,
             "sub": principal.object_id,
@@ -146,6 +172,7 @@ impl TokenStore {
             object_id: principal.object_id.clone(),
             expires_at_ms,
             is_revoked: false,
+            azure: Box::new(self.azure),
         };
         self.tokens.push(token.clone());
         token
@@ -167,6 +194,7 @@ impl TokenStore {
             object_id: principal.object_id.clone(),
             expires_at_ms,
             is_revoked: false,
+            azure: Box::new(self.azure),
         });
     }
 

@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Certificate, Clock, Moment, hours};
+use super::{Azure, Certificate, Clock, Moment, hours};
 use crate::encode;
 
 /// A key vault.
@@ -250,8 +250,8 @@ impl Vault {
             .position(|secret| secret.name.eq_ignore_ascii_case(name))
     }
 
-    pub(crate) fn host(&self) -> String {
-        format!("{}.vault.azure.net", self.name.to_ascii_lowercase())
+    pub(crate) fn host(&self, azure: &Azure) -> String {
+        format!("{}.{}", self.name.to_ascii_lowercase(), azure.vaults)
     }
 }
 

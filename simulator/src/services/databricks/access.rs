@@ -121,9 +121,9 @@ fn refuse_token(bad: &BadToken, tenant: &str) -> Answer {
         BadToken::Missing => credential_not_sent(),
         BadToken::Unknown => html_error(403, "Invalid access token.", "/"),
         BadToken::Expired => expired(401),
-        BadToken::Audience(token) => wrong_claim("aud", DATABRICKS_APP_ID, token.audience_claim()),
+        BadToken::Audience(token) => wrong_claim("aud", DATABRICKS_APP_ID, &token.audience_claim()),
         BadToken::Tenant(token) => {
-            let expected = format!("https://sts.windows.net/{tenant}/");
+            let expected = token.issuer_in(tenant);
             wrong_claim("iss", &expected, &token.issuer())
         }
     }
@@ -137,10 +137,10 @@ fn refuse_caller(access: &Access, token: &Token) -> Option<Answer> {
         Access::CredentialNotSent => Some(credential_not_sent()),
         Access::ExpiredToken(status) => Some(expired(*status)),
         Access::OtherTenant => {
-            let expected = format!("https://sts.windows.net/{OTHER_TENANT}/");
+            let expected = token.issuer_in(OTHER_TENANT);
             Some(wrong_claim("iss", &expected, &token.issuer()))
         }
-        Access::OtherAudience => Some(wrong_claim("aud", OTHER_AUDIENCE, token.audience_claim())),
+        Access::OtherAudience => Some(wrong_claim("aud", OTHER_AUDIENCE, &token.audience_claim())),
         Access::Open
         | Access::Contributor
         | Access::IpAccessList

@@ -5,7 +5,7 @@
 
 use super::Refusal;
 use super::assertion::{Claims, out_of_time, seconds};
-use crate::world::{Audience, FederatedCredential, Principal, TOKEN_EXCHANGE, World};
+use crate::world::{Audience, FederatedCredential, Principal, World};
 
 const DOCUMENTATION: &str =
     "https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
@@ -37,7 +37,7 @@ pub(super) fn check(
     // A credential names the audience as it is asked for; the token names the application behind it.
     let is_whole = |known: &FederatedCredential| {
         let is_asked_for = token.audience == Audience::TokenExchange;
-        is_subject(known) && is_asked_for && known.audience == TOKEN_EXCHANGE
+        is_subject(known) && is_asked_for && known.audience == world.azure.exchange
     };
     if !trusts(&is_issuer) {
         return Err(no_match(700_211, "issuer", &claims.iss));
