@@ -486,7 +486,7 @@ async fn odd_answers_are_no_token_and_no_refusal() {
 #[tokio::test(start_paused = true)]
 async fn no_secret_is_shown() {
     let echo = format!(
-        r#"{{"error":"invalid_client","error_description":"AADSTS1: you sent {OLD_SECRET}"}}"#
+        r#"{{"error":"invalid_client","error_description":"AADSTS1: you sent {OLD_SECRET}, client_secret=planted%7Eclient%7Esecret%7Eold"}}"#
     );
     let world = World::scripted(vec![answer(401, "application/json", echo)]);
     let error = world.databricks().await.expect_err("refused");

@@ -4,7 +4,9 @@
 //! holds an escape, and by default retries for minutes. So it gets no retry of
 //! its own, and each call leaves a [`Trace`] of its exchanges, from which the
 //! caller can judge and explain. Bodies of good answers hold secrets and are
-//! never kept.
+//! never kept; bad ones are kept without the secrets of their request.
+
+mod carried;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +27,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use url::Url;
 
+use self::carried::Carried;
 use super::{BodyCap, Network, TransportError, TransportErrorKind, one_line};
 use crate::cloud::Cloud;
 use crate::retry::{self, Outcome, Verdict};
@@ -258,6 +261,7 @@ impl Policy for Adapter {
         _next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
         let outgoing = convert(request)?;
+        let carried = Carried::by(&outgoing);
         let patience = self.0.limits.request_timeout;
         let started = Instant::now();
         let answer = tokio::time::timeout(patience, self.0.transport.send(outgoing))
@@ -266,7 +270,7 @@ impl Policy for Adapter {
         let url = request.url();
         let exchange = Exchange {
             host: url.host_str().unwrap_or_default().to_owned(),
-            end: self.end(&answer),
+            end: self.end(&answer, &carried),
         };
         log(url, request.method().as_str(), &exchange, started.elapsed());
         if let Some(trace) = context.value::<Trace>() {
@@ -280,7 +284,7 @@ impl Policy for Adapter {
 }
 
 impl Adapter {
-    fn end(&self, answer: &Result<Response<Bytes>, TransportError>) -> End {
+    fn end(&self, answer: &Result<Response<Bytes>, TransportError>, carried: &Carried) -> End {
         let answer = match answer {
             Ok(answer) => answer,
             Err(why) => return End::NoAnswer(why.clone()),
@@ -288,8 +292,11 @@ impl Adapter {
         let body = if answer.status().is_success() {
             String::new()
         } else {
-            let body = answer.body();
-            String::from_utf8_lossy(body.get(..KEPT_BODY).unwrap_or(body)).into_owned()
+            // First the secrets, then the cut, which could leave the most of one.
+            let text = carried.taken_out_of(&String::from_utf8_lossy(answer.body()));
+            text.char_indices()
+                .find(|(at, _)| *at >= KEPT_BODY)
+                .map_or_else(|| text.clone(), |(end, _)| text[..end].to_owned())
         };
         let retry_after = answer
             .headers()
