@@ -9,6 +9,8 @@
 
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "support/planted.rs"]
+mod planted;
 mod support;
 
 use std::time::Duration;
@@ -20,6 +22,8 @@ use simulator::host::{
 use simulator::world::{Cluster, Workspace, World, hours};
 use simulator::{Fault, Match, Times};
 use support::{BINARY, Scene};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// Longer than anything takes on a busy machine; nothing waits this long in a
@@ -381,24 +385,136 @@ async fn the_hosts_log_holds_no_secret_at_the_finest_level() {
     let scene = Scene::of(world()).set("TERMINATE_CLUSTERS_LOG", everything);
     let host = start(&scene).await;
     assert!(invoke(&host).await.1.success().is_ok());
-    scene
-        .simulator
-        .fault(Match::token_request(), Times::Always, Fault::status(401));
+    // The host throws the body of a failure away; whoever asks without it does not.
+    let fault = Fault::status(401);
+    let token = Match::token_request();
+    scene.simulator.fault(token, Times::Always, fault);
     let (_, failed) = invoke(&host).await;
     assert_eq!(failed, InvocationOutcome::Failed(FailureCause::Status(500)));
+    let failed = post(&host, "x", br#"{"Data":{}}"#).await;
+    assert!(failed.starts_with("HTTP/1.1 500 "), "{failed}");
+    scene.simulator.clear_faults();
+    let succeeded = post(&host, "x", br#"{"Data":{}}"#).await;
+    assert!(succeeded.starts_with("HTTP/1.1 200 "), "{succeeded}");
     let records = host.logs();
+    for target in [
+        "hyper_util::",
+        "reqwest::",
+        "typespec_client_core::",
+        "azure_identity::",
+    ] {
+        let of_target = format!(" {target}");
+        let mut texts = records.iter().map(|record| &record.text);
+        let is_shown = texts.any(|text| text.contains(" TRACE ") || text.contains(&of_target));
+        assert!(is_shown, "no line of {target}");
+    }
     let of_dependencies = records
         .iter()
         .filter(|record| record.text.contains(" TRACE hyper_util::"));
     assert!(of_dependencies.count() > 10);
-    let secrets = scene.simulator.world(|world| world.secrets());
-    assert!(secrets.len() > 4, "too few tokens were given out");
-    for secret in &secrets {
-        // The signature of a token, which alone makes it one.
-        let essence = secret.rsplit('.').next().unwrap();
-        let told = records.iter().find(|record| record.text.contains(essence));
-        assert_eq!(told, None);
+    let planted = scene.simulator.world(|world| planted::Planted::of(world));
+    let answers = [failed, succeeded];
+    let texts = records.iter().map(|record| &record.text).chain(&answers);
+    for text in texts {
+        assert_eq!(planted.find_in(text), None);
     }
+}
+
+#[tokio::test]
+async fn no_header_and_no_payload_can_forge_a_record_or_stop_the_handler() {
+    let workspace = Workspace::named("one").cluster(Cluster::busy("busy"));
+    let scene = Scene::of(World::new().workspace(workspace));
+    let host = start(&scene).await;
+    let long = "x".repeat(100_000);
+    let deep = "[".repeat(500_000);
+    let nested = format!(r#"{{"Data":{}}}"#, "{\"a\":".repeat(300_000));
+    let odd_times = r#"{"Data":{"timer":{"IsPastDue":"azfuncjsonlog:","ScheduleStatus":{"Last":"\u001b[31m\n","Next":9e999}}}}"#;
+    let names_itself = r#"{"Data":{"timer":{},"timer":{}},"Metadata":{"sys":"warn\nERROR"}}"#;
+    for (id, body, status) in [
+        ("a\tb", &br#"{"Data":{}}"#[..], 200),
+        ("a\u{1b}[31m\u{202e}", br#"{"Data":{}}"#, 400),
+        ("azfuncjsonlog:{}", br#"{"Data":{}}"#, 200),
+        ("warn", br#"{"Data":{}}"#, 200),
+        (
+            "a\r\n 2026-11-22T14:29:53.086Z ERROR forged",
+            br#"{"Data":{}}"#,
+            400,
+        ),
+        (
+            "a\r\nX-Azure-Functions-InvocationId: b",
+            br#"{"Data":{}}"#,
+            200,
+        ),
+        ("a invocation=\"b\"", br#"{"Data":{}}"#, 200),
+        (&long, br#"{"Data":{}}"#, 200),
+        ("x", b"", 400),
+        ("x", b"\xff\xfe{\0}\0", 400),
+        ("x", b"\x1f\x8b\x08\0\0\0\0\0", 400),
+        ("x", b"<html>warn\nERROR</html>", 400),
+        ("x", b"Data=timer", 400),
+        ("x", br#"{"Data":"\u001b[31m\nERROR"}"#, 400),
+        ("x", br#"{"Data":{}} {"Data":{}}"#, 400),
+        ("x", deep.as_bytes(), 400),
+        ("x", nested.as_bytes(), 413),
+        ("x", odd_times.as_bytes(), 400),
+        ("x", names_itself.as_bytes(), 200),
+    ] {
+        let answer = post(&host, id, body).await;
+        let label = format!("{:.40} {:.60}", id, String::from_utf8_lossy(body));
+        let start = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&start), "{label}: {answer:.300}");
+    }
+    for record in written(&host) {
+        assert_is_one_record_of_its_level(&record);
+    }
+    assert!(invoke(&host).await.1.success().is_ok());
+    let is_first = matches!(host.state(), HandlerState::Ready { starts: 1, .. });
+    assert!(is_first, "{:?}", host.state());
+    scene.simulator.assert_clean();
+}
+
+/// That the host files a line under what the handler calls it, whatever it quotes.
+fn assert_is_one_record_of_its_level(record: &LogRecord) {
+    assert_eq!(record.sink, LogSink::Operator, "{record:?}");
+    assert!(
+        !record.has_ansi && record.text.len() <= 8 * 1024,
+        "{record:?}"
+    );
+    let (stamp, rest) = record.text.split_once(' ').unwrap();
+    assert!(stamp.ends_with('Z') && stamp.len() == 24, "{record:?}");
+    // What the handler calls it is what the host files it under.
+    let level = match record.level {
+        LogLevel::Error => "ERROR ",
+        LogLevel::Warning => "WARN ",
+        LogLevel::Information => "INFO ",
+    };
+    assert!(rest.starts_with(level), "{record:?}");
+    // What else looks like the field stands inside its quotes.
+    let ids = record.text.split(" invocation=").skip(1).count();
+    let is_quoted = record.text.contains(" invocation=\"a invocation=\\");
+    assert!(ids <= 1 || is_quoted, "{record:?}");
+    let odd = record.text.chars().find(|next| next.is_control());
+    assert_eq!(odd, None, "{record:?}");
+}
+
+/// Posts an invocation as something else than the host could, and returns the
+/// whole answer.
+async fn post(host: &FunctionsHost, id: &str, body: &[u8]) -> String {
+    let head = format!(
+        "POST /TerminateClusters HTTP/1.1\r\nHost: x\r\nX-Azure-Functions-InvocationId: {id}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", host.port()))
+        .await
+        .unwrap();
+    stream
+        .write_all(&[head.as_bytes(), body].concat())
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let reading = stream.read_to_end(&mut answer);
+    tokio::time::timeout(LIMIT, reading).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ mod nodes;
 mod outcomes;
 #[path = "sweep/overrides.rs"]
 mod overrides;
+#[path = "support/planted.rs"]
+mod planted;
 #[path = "sweep/principals.rs"]
 mod principals;
 #[path = "sweep/promises.rs"]

@@ -1,13 +1,15 @@
 //! No secret and no token leaves the process but to whom it belongs, whatever is
 //! logged and whatever fails.
 
+use std::process::{Command, Stdio};
+
 use simulator::world::{
     CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Cluster, VAULT, Workspace, World, hours,
 };
 use simulator::{Fault, Match, Times};
 
-use crate::support::Scene;
-use crate::swept::Swept;
+use crate::planted::Planted;
+use crate::support::{BINARY, Scene};
 
 const EVERYTHING: &str = "trace,hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,azure_core=trace,\
      azure_identity=trace,azure_security_keyvault_secrets=trace,typespec_client_core=trace,h2=trace,\
@@ -21,30 +23,23 @@ fn scene() -> Scene {
 }
 
 /// That nothing that the process wrote holds a secret or a token, nor a part of
-/// one that would be of use.
-fn assert_tells_no_secret(scene: &Scene, swept: &Swept) {
-    let secrets = scene.simulator.world(|world| world.secrets());
-    // A client secret and the identity's header at least.
-    assert!(secrets.len() >= 2);
-    for secret in &secrets {
-        // The signature of a token, which alone makes it one.
-        let essence = secret.rsplit('.').next().unwrap();
-        for (stream, text) in [("stdout", &swept.stdout), ("stderr", &swept.stderr)] {
-            let found = text.lines().find(|line| line.contains(essence));
-            assert_eq!(found, None, "a secret on {stream}");
-        }
+/// one that would be of use, in any spelling.
+fn assert_tells_no_secret(scene: &Scene, stdout: &str, stderr: &str) {
+    let planted = scene.simulator.world(|world| Planted::of(world));
+    for (stream, text) in [("stdout", stdout), ("stderr", stderr)] {
+        assert_eq!(planted.find_in(text), None, "a secret on {stream}");
     }
 }
 
-fn assert_logs_dependencies(swept: &Swept) {
+fn assert_logs_dependencies(stderr: &str) {
     for target in [
         "hyper_util::",
         "reqwest::",
         "azure_identity::",
         "typespec_client_core::",
     ] {
-        let shown = swept.stderr.contains(target);
-        assert!(shown, "no line of {target} in:\n{}", swept.stderr);
+        let shown = stderr.contains(&format!(" {target}"));
+        assert!(shown, "no line of {target} in:\n{stderr}");
     }
 }
 
@@ -54,16 +49,16 @@ fn a_sweep_that_succeeds_tells_no_secret_at_the_finest_level() {
     let swept = scene.sweep();
     swept.assert_succeeded();
     assert_eq!(swept.count("terminated"), 1);
-    assert_logs_dependencies(&swept);
+    assert_logs_dependencies(&swept.stderr);
     assert!(scene.simulator.world(|world| world.issued_tokens()).len() >= 3);
-    assert_tells_no_secret(&scene, &swept);
+    assert_tells_no_secret(&scene, &swept.stdout, &swept.stderr);
     // The text report is another rendering.
     scene
         .simulator
         .world(|world| world.restart_cluster("one", "idle"));
     let text = scene.run(&[]);
     assert_eq!(text.exit, 0, "{text}");
-    assert_tells_no_secret(&scene, &text);
+    assert_tells_no_secret(&scene, &text.stdout, &text.stderr);
     scene.simulator.assert_clean();
 }
 
@@ -84,7 +79,7 @@ fn refused_credentials_are_not_told() {
                 .fault(Match::path(part), Times::Always, fault);
             let swept = scene.sweep();
             assert_eq!(swept.exit, 1, "{label}: {swept}");
-            assert_tells_no_secret(&scene, &swept);
+            assert_tells_no_secret(&scene, &swept.stdout, &swept.stderr);
         }
     }
     let scene = scene();
@@ -98,5 +93,115 @@ fn refused_credentials_are_not_told() {
     });
     let swept = scene.sweep();
     assert_eq!(swept.exit, 1, "{swept}");
-    assert_tells_no_secret(&scene, &swept);
+    assert_tells_no_secret(&scene, &swept.stdout, &swept.stderr);
+}
+
+#[test]
+fn why_tells_no_secret_at_the_finest_level() {
+    let scene = scene();
+    let id = scene
+        .simulator
+        .world(|world| world.cluster_id("one", "idle"));
+    for arguments in [&["why", &id][..], &["why", &id, "--json"]] {
+        let stderr = run(&scene, arguments, 0);
+        assert_logs_dependencies(&stderr);
+    }
+    // Neither does one that cannot look.
+    let refusal = Fault::html(403);
+    scene
+        .simulator
+        .fault(Match::token_request(), Times::Always, refusal);
+    run(&scene, &["why", &id], 1);
+}
+
+#[test]
+fn a_command_that_needs_no_secret_tells_none_of_its_environment() {
+    for (arguments, exit) in [
+        (&["policy", "lint"][..], 0),
+        (&["policy", "test", "absent.toml"], 2),
+        (&["sweep", "--workspace", "nobody"], 2),
+        (&["why", "x", "--workspace", "nobody"], 2),
+        (&["serve"], 2),
+        (&["nonsense"], 2),
+        (&["--help"], 0),
+    ] {
+        run(&scene(), arguments, exit);
+    }
+}
+
+#[test]
+fn a_secret_in_the_place_of_another_setting_is_not_told() {
+    for setting in [
+        "TERMINATE_CLUSTERS_KEY_VAULT_URL",
+        "TERMINATE_CLUSTERS_TENANT_ID_SECRET",
+        "TERMINATE_CLUSTERS_CLIENT_ID_SECRET",
+        "TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET",
+        "IDENTITY_ENDPOINT",
+    ] {
+        let scene = scene();
+        let secret = scene
+            .simulator
+            .world(|world| world.principals[0].secret().to_owned());
+        let scene = scene.set(setting, &secret);
+        run(&scene, &["sweep"], 2);
+        let url = format!("https://me:{secret}@kv-ops.vault.azure.net");
+        let scene = scene.set(setting, &url);
+        run(&scene, &["sweep"], 2);
+    }
+}
+
+#[test]
+fn a_service_that_repeats_what_it_was_sent_makes_nobody_tell_it() {
+    let words = |text: &str| {
+        format!(
+            r#"{{"error":"invalid_client","error_description":"AADSTS90014: bad form: {text}","message":"{text}","statusCode":400}}"#
+        )
+    };
+    for (part, status) in [
+        ("/oauth2/", 400),
+        ("/oauth2/", 500),
+        ("/msi/token", 400),
+        ("/msi/token", 500),
+    ] {
+        let scene = scene().limit("request_attempts", "2");
+        let (secret, header) = scene.simulator.world(|world| {
+            let secret = world.principals[0].secret().to_owned();
+            (secret, world.identity.header.clone())
+        });
+        let form: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_secret", &secret)
+            .finish();
+        let sent = if part == "/oauth2/" {
+            format!("{form} {secret}")
+        } else {
+            format!("X-IDENTITY-HEADER: {header}")
+        };
+        let echo = words(&sent);
+        let fault = Fault::json(status, &echo);
+        scene
+            .simulator
+            .fault(Match::path(part), Times::Always, fault);
+        let stderr = run(&scene, &["sweep", "--json"], 1);
+        assert!(!stderr.is_empty());
+        run(&scene, &["sweep"], 1);
+        run(&scene, &["why", "idle"], 1);
+    }
+}
+
+/// Runs a command to its end, scans all that it said, and returns what it logged.
+fn run(scene: &Scene, arguments: &[&str], exit: i32) -> String {
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .env_clear()
+        .envs(scene.environment())
+        .current_dir(scene.simulator.directory())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let code = output.status.code();
+    assert_eq!(code, Some(exit), "{arguments:?}: {stdout}\n{stderr}");
+    assert_tells_no_secret(scene, &stdout, &stderr);
+    stderr
 }
