@@ -2,7 +2,10 @@
 //!
 //! The fixtures are recordings of Microsoft's; see their README.
 
-use simulator::world::{Audience, CLIENT_SECRET_SECRET, Cluster, Workspace, World, hours};
+use simulator::world::{
+    Audience, CLIENT_CERTIFICATE_SECRET, CLIENT_SECRET_SECRET, Cluster, StoredCertificate,
+    Workspace, World, hours,
+};
 use simulator::{Fault, Match, Times};
 
 use crate::support::Scene;
@@ -10,15 +13,20 @@ use crate::support::Scene;
 const WRONG_SECRET: &str = include_str!("../fixtures/recorded/entra_wrong_secret.http");
 const UNKNOWN_CERTIFICATE: &str =
     include_str!("../fixtures/recorded/entra_unknown_certificate.http");
+const CERTIFICATE: &str = include_str!("../fixtures/certificates/throwaway-rsa.pem");
 const IDENTITY_TOKEN: &str = include_str!("../fixtures/recorded/identity_token.http");
 const CHALLENGE: &str = include_str!("../fixtures/recorded/vault_challenge.http");
 const SECRET: &str = include_str!("../fixtures/recorded/vault_secret.http");
 const NO_SUCH_SECRET: &str = include_str!("../fixtures/recorded/vault_no_such_secret.http");
 
+fn world() -> World {
+    let workspace = Workspace::named("one").cluster(Cluster::idle("a").since(hours(5)));
+    World::new().workspace(workspace)
+}
+
 /// A scene in which these requests get this answer.
 fn scene(matcher: Match, answer: &str) -> Scene {
-    let workspace = Workspace::named("one").cluster(Cluster::idle("a").since(hours(5)));
-    let scene = Scene::of(World::new().workspace(workspace));
+    let scene = Scene::of(world());
     let fault = Fault::recorded(answer);
     scene.simulator.fault(matcher, Times::Always, fault);
     scene
@@ -57,10 +65,25 @@ fn a_recorded_refusal_of_a_secret_is_told_with_its_number_and_what_to_do() {
 }
 
 #[test]
-fn a_recorded_refusal_of_a_certificate_is_told_with_its_number() {
-    let failure = failure(&scene(Match::token_request(), UNKNOWN_CERTIFICATE));
+fn a_recorded_refusal_of_a_certificate_is_told_with_its_number_and_what_to_do() {
+    let stored = StoredCertificate::pem(CERTIFICATE);
+    let scene = Scene::of(world().with_certificate(&stored)).with_certificate();
+    let refusal = Fault::recorded(UNKNOWN_CERTIFICATE);
+    let login = Match::token_request();
+    scene.simulator.fault(login, Times::Always, refusal);
+    let failure = failure(&scene);
     assert!(failure.starts_with("token -: "), "{failure}");
-    assert!(failure.contains("(AADSTS700027)"), "{failure}");
+    for part in [
+        "(AADSTS700027)",
+        "does not know the certificate",
+        CLIENT_CERTIFICATE_SECRET,
+    ] {
+        assert!(failure.contains(part), "{part}: {failure}");
+    }
+    let record = scene.simulator.record();
+    let sent = record.token_requests();
+    assert!(!sent.is_empty());
+    assert!(sent.iter().all(|request| request.assertion().is_some()));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::process::{Command, Stdio};
 
 use simulator::world::{
-    CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Cluster, VAULT, Workspace, World, hours,
+    CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Certificate, Cluster, StoredCertificate, VAULT,
+    Workspace, World, hours,
 };
 use simulator::{Fault, Match, Times};
 
@@ -14,6 +15,9 @@ use crate::support::{BINARY, Scene};
 const EVERYTHING: &str = "trace,hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,azure_core=trace,\
      azure_identity=trace,azure_security_keyvault_secrets=trace,typespec_client_core=trace,h2=trace,\
      tower=trace,tower_http=trace,tokio=trace,mio=trace,want=trace,axum=trace";
+
+const PEM: &str = include_str!("../fixtures/certificates/throwaway-rsa.pem");
+const PKCS12: &[u8] = include_bytes!("../fixtures/certificates/throwaway-aes.p12");
 
 fn scene() -> Scene {
     let workspace = Workspace::named("one")
@@ -204,4 +208,46 @@ fn run(scene: &Scene, arguments: &[&str], exit: i32) -> String {
     assert_eq!(code, Some(exit), "{arguments:?}: {stdout}\n{stderr}");
     assert_tells_no_secret(scene, &stdout, &stderr);
     stderr
+}
+
+#[test]
+fn a_private_key_and_what_it_signed_are_not_told() {
+    let pem = StoredCertificate::pem(PEM);
+    let pkcs12 = StoredCertificate::pkcs12(PKCS12, &Certificate::from_pem(PEM));
+    for (stored, fault) in [
+        (&pem, None),
+        (&pkcs12, None),
+        (&pem, Some(Fault::EmptyBody)),
+        (&pkcs12, Some(Fault::status(500))),
+    ] {
+        let workspace = Workspace::named("one").cluster(Cluster::idle("idle").since(hours(5)));
+        let world = World::new().workspace(workspace).with_certificate(stored);
+        let scene = Scene::of(world)
+            .with_certificate()
+            .set("TERMINATE_CLUSTERS_LOG", EVERYTHING)
+            .limit("request_attempts", "2");
+        let exit = i32::from(fault.is_some());
+        if let Some(fault) = fault {
+            let login = Match::token_request();
+            scene.simulator.fault(login, Times::Always, fault);
+        }
+        let before = scene.simulator.world(|world| world.secrets()).len();
+        assert!(before > 20, "the key is none of the secrets");
+        let swept = scene.sweep();
+        assert_eq!(swept.exit, exit, "{swept}");
+        let record = scene.simulator.record();
+        let signed = record.token_requests();
+        assert!(!signed.is_empty());
+        for request in signed {
+            // The world knows only those that reached its Entra.
+            let form = String::from_utf8_lossy(request.body());
+            let (_, assertion) = form.split_once("client_assertion=").unwrap();
+            let assertion = assertion.split('&').next().unwrap();
+            let signature = assertion.rsplit('.').next().unwrap();
+            assert!(signature.len() > 300, "{request}");
+            assert!(!swept.to_string().contains(signature), "{request}");
+        }
+        assert_tells_no_secret(&scene, &swept.stdout, &swept.stderr);
+        scene.simulator.assert_clean();
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use simulator::world::CLIENT_CERTIFICATE_SECRET;
 
 use crate::support::{BINARY, Scene};
 
@@ -32,6 +33,14 @@ impl Scene {
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.variables.remove(name);
         self
+    }
+
+    /// The settings of a world whose main principal has a certificate in the place of a secret.
+    pub(crate) fn with_certificate(self) -> Self {
+        self.without("TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET").set(
+            "TERMINATE_CLUSTERS_CLIENT_CERTIFICATE_SECRET",
+            CLIENT_CERTIFICATE_SECRET,
+        )
     }
 
     /// Sweeps with a report in JSON.
