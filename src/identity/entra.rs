@@ -150,7 +150,7 @@ pub(super) fn issued(token: &AccessToken) -> Result<Issued, TokenError> {
     let text = token.token.secret();
     // A 200 without `access_token` is a success with an empty token to the SDK.
     if text.is_empty() {
-        return Err(unavailable("the answer held no token".into()));
+        return Err(unavailable("Entra answered without a token".into()));
     }
     let ends = Timestamp::from_millis(token.expires_on.unix_timestamp().saturating_mul(1000));
     Ok(Issued {
