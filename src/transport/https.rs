@@ -10,6 +10,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -24,6 +25,11 @@ use super::{
     Gate, NetworkLimits, Transport, TransportError, TransportErrorKind, body_cap, too_large,
 };
 use crate::cloud::Destination;
+
+/// How long a connection may rest before it is closed. A workspace's requests follow each
+/// other more closely, and what rests for longer belongs to one that has been reported:
+/// kept for as long as reqwest would, the connections of all workspaces would add up.
+const REST: Duration = Duration::from_secs(2);
 
 const USER_AGENT: &str = concat!("terminate-clusters/", env!("CARGO_PKG_VERSION"));
 
@@ -84,6 +90,7 @@ impl HttpsTransport {
             .no_gzip()
             .no_deflate()
             .user_agent(USER_AGENT)
+            .pool_idle_timeout(REST)
             .connect_timeout(self.limits.connect_timeout)
             .timeout(self.limits.request_timeout)
     }

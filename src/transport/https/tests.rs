@@ -60,6 +60,40 @@ async fn an_answer_comes_whole_with_status_and_headers() {
     assert_eq!(&answer.body()[..], b"abc");
 }
 
+/// Answers each request on the first connection, and says whether the client then closed
+/// it.
+async fn keep_alive() -> (u16, tokio::task::JoinHandle<io::Result<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let served = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await?;
+        let mut buffer = [0; 4096];
+        loop {
+            let read = socket.read(&mut buffer).await?;
+            if read == 0 {
+                return Ok(read);
+            }
+            let answer = b"HTTP/1.1 200 x\r\ncontent-length: 0\r\n\r\n";
+            socket.write_all(answer).await?;
+        }
+    });
+    (port, served)
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_closed_when_it_has_rested() {
+    let (port, served) = keep_alive().await;
+    let transport = transport(port);
+    for _ in 0..2 {
+        let url = format!("http://127.0.0.1:{port}/msi/token");
+        let request = Request::get(url).body(Bytes::new()).expect("a request");
+        transport.send(request).await.expect("an answer");
+    }
+    let patience = REST * 10;
+    let closed = tokio::time::timeout(patience, served).await;
+    assert_eq!(closed.expect("closed").expect("a task").expect("an end"), 0);
+}
+
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let head = "HTTP/1.1 307 x\r\nlocation: /msi/token?again\r\ncontent-length: 0\r\n\r\n";
