@@ -87,7 +87,11 @@ impl Lane {
     pub(super) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
         // `acquire` fails only on a closed semaphore, and nothing closes it.
         let permit = self.parallel.acquire().await.ok();
-        tokio::time::sleep(self.rate.reserve(Instant::now())).await;
+        let wait = self.rate.reserve(Instant::now());
+        // Timers count whole milliseconds, so a sleep of no time would take up to one.
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         permit
     }
 }
@@ -171,6 +175,15 @@ mod tests {
         let rested: Vec<_> = (0..4).map(|_| limiter.reserve(Instant::now())).collect();
         assert_eq!(rested[2], Duration::ZERO);
         assert_eq!(rested[3], Duration::from_millis(200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_within_the_burst_waits_for_no_timer() {
+        let limits = crate::service::testing::limits();
+        let lane = Lane::new(&limits, Instant::now() + Duration::from_secs(60));
+        let began = Instant::now();
+        assert!(lane.enter().await.is_some());
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 
     #[test]
