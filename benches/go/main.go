@@ -50,7 +50,7 @@ func main() {
 	flag.StringVar(&chosen.requests, "requests", "", "file with the recorded requests")
 	flag.StringVar(&chosen.proxy, "proxy", "", "URL of the CONNECT proxy")
 	flag.StringVar(&chosen.ca, "ca", "", "PEM file with the authority to trust")
-	flag.IntVar(&chosen.workspaces, "workspaces", 16, "workspaces at a time")
+	flag.IntVar(&chosen.workspaces, "workspaces", 32, "workspaces at a time")
 	flag.IntVar(&chosen.perWorkspace, "per-workspace", 4, "requests to one workspace at a time")
 	flag.IntVar(&chosen.parallel, "parallel", 64, "requests at a time in all")
 	flag.BoolVar(&chosen.decode, "decode", false, "decode the bodies that are JSON")

@@ -10,7 +10,7 @@ use crate::Simulator;
 use crate::world::{Cluster, Run, Workspace, World, hours, minutes};
 
 /// Workspaces that are swept at the same time.
-pub const PARALLEL_WORKSPACES: usize = 16;
+pub const PARALLEL_WORKSPACES: usize = 32;
 /// Requests under way to one workspace.
 pub const PARALLEL_REQUESTS_PER_WORKSPACE: usize = 4;
 /// Requests under way in all.

@@ -108,7 +108,7 @@ const PARALLEL_REQUESTS: Key = count(
 );
 const PARALLEL_WORKSPACES: Key = count(
     "parallel_workspaces",
-    "16",
+    "32",
     256,
     "workspaces that are swept at the same time",
 );

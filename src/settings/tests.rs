@@ -879,7 +879,7 @@ fn default_limits() -> Limits {
         request_burst: 10,
         parallel_requests_per_workspace: 4,
         parallel_requests: 64,
-        parallel_workspaces: 16,
+        parallel_workspaces: 32,
         read_back_for: seconds(60),
         read_back_every: seconds(2),
         second_look_runs_age: seconds(30),
