@@ -16,6 +16,8 @@ pub(crate) struct Cost {
     /// As the cloud counted them.
     pub(crate) requests: u64,
     pub(crate) connects: u64,
+    /// The most requests that were open at one time.
+    pub(crate) most_open: u64,
 }
 
 impl Cost {

@@ -102,14 +102,6 @@ impl Verdicts {
             format!("{TOKENS} tokens a sweep"),
             Some(sweeps().all(tokens)),
         );
-        let most = sweeps()
-            .map(|sweep| sweep.told.most_open)
-            .max()
-            .unwrap_or(0);
-        all.judge(
-            format!("{most} requests at a time at most, of {PARALLEL_REQUESTS} allowed"),
-            Some(most <= PARALLEL_REQUESTS as u64),
-        );
         if wishes.is_full_size() {
             all.growth(sweeps().map(growth_kib).max().unwrap_or(0));
             all.time(pairs, bound);

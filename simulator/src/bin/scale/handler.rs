@@ -83,6 +83,7 @@ pub(crate) async fn sweep(
         peak_kib,
         requests: told.requests,
         connects: told.connects,
+        most_open: told.most_open,
     };
     let log = host.stop();
     if let Err(failure) = outcome.success() {

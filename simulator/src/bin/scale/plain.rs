@@ -93,5 +93,6 @@ pub(crate) fn run(client: &Path, cloud: &mut Cloud, recording: &Path, way: Way) 
         idle,
         requests: told.requests,
         connects: told.connects,
+        most_open: told.most_open,
     })
 }

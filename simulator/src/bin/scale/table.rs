@@ -31,9 +31,10 @@ const ROWS: [Row; 6] = [
 /// A row that is told of the first run alone.
 type CountRow = (&'static str, fn(&Cost) -> u64);
 
-const COUNTS: [CountRow; 2] = [
+const COUNTS: [CountRow; 3] = [
     ("requests", |cost| cost.requests),
     ("connections", |cost| cost.connects),
+    ("requests at a time, at most", |cost| cost.most_open),
 ];
 
 pub(crate) fn print(pairs: &[Pair], bound: &Bound) -> Outcome<()> {
