@@ -316,7 +316,7 @@ fn no_file_grows_beyond_what_can_be_read_in_one_sitting() {
     }
 }
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -324,6 +324,7 @@ const DOCUMENTS: [&str; 7] = [
     "docs/policy-tests.md",
     "docs/report.md",
     "docs/settings.md",
+    "docs/traps.md",
 ];
 
 /// The documents name files of the tree, and parts of each other; what moves takes
@@ -372,4 +373,46 @@ fn has_heading(document: &Path, fragment: &str) -> bool {
         kept.collect::<String>().replace(' ', "-")
     });
     anchors.any(|anchor| anchor == fragment)
+}
+
+#[test]
+fn openssl_stays_out_of_what_is_built() {
+    for name in ["openssl", "openssl-sys", "native-tls"] {
+        let named = format!("name = \"{name}\"");
+        assert!(
+            !source::read("Cargo.lock").contains(&named),
+            "{name} is there"
+        );
+        let banned = format!("crate = \"{name}\"");
+        assert!(
+            source::read("deny.toml").contains(&banned),
+            "{name} is allowed"
+        );
+    }
+}
+
+/// What runs elsewhere runs with the least rights, and nothing that can change.
+#[test]
+fn the_pipeline_runs_what_a_maintainer_runs_with_pinned_actions_and_no_rights() {
+    let pipeline = source::read(".github/workflows/ci.yml");
+    for part in [
+        "permissions:\n  contents: read\n",
+        "persist-credentials: false\n",
+        ".ci/run\n",
+        "check advisories\n",
+    ] {
+        assert!(pipeline.contains(part), "{part}");
+    }
+    let uses = pipeline
+        .lines()
+        .filter_map(|line| line.split_once("uses: "));
+    let mut actions = 0;
+    for (_, action) in uses {
+        let (_, version) = action.split_once('@').unwrap();
+        let hash = version.split(' ').next().unwrap();
+        let is_hash = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(is_hash, "{action} can change");
+        actions += 1;
+    }
+    assert!(actions > 0);
 }

@@ -24,6 +24,7 @@ fn root() -> PathBuf {
 const README: &str = "README.md";
 const REPORT: &str = "docs/report.md";
 const SETTINGS: &str = "docs/settings.md";
+const TRAPS: &str = "docs/traps.md";
 const POLICY_TESTS: &str = "docs/policy-tests.md";
 
 fn text_of(document: &str) -> String {
@@ -157,7 +158,7 @@ fn every_test_that_the_documents_name_exists() {
         append_sources(&root().join(folder), &mut sources);
     }
     let mut named = 0;
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", README, REPORT] {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", README, REPORT, TRAPS] {
         let text = text_of(document);
         let quoted = text.split('`').skip(1).step_by(2);
         // Names of tests are whole sentences; nothing else here has five words.
@@ -173,6 +174,23 @@ fn every_test_that_the_documents_name_exists() {
         }
     }
     assert!(named > 15, "the documents name hardly any test");
+}
+
+#[test]
+fn every_trap_of_the_host_and_of_the_sdk_has_a_test() {
+    let text = text_of(TRAPS);
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            line.starts_with("| ") && line[2..].starts_with(|c: char| c.is_ascii_digit())
+        })
+        .collect();
+    assert!(rows.len() >= 30, "{} traps", rows.len());
+    for row in rows {
+        let held_by = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+        let is_held = held_by.matches('`').count() >= 2 && held_by.matches('_').count() >= 4;
+        assert!(is_held, "no test holds {row}");
+    }
 }
 
 fn append_sources(folder: &Path, sources: &mut String) {

@@ -192,6 +192,20 @@ fn a_service_that_repeats_what_it_was_sent_makes_nobody_tell_it() {
     }
 }
 
+#[test]
+fn the_identitys_header_never_goes_through_a_proxy() {
+    let scene = scene();
+    let proxy = scene.variables["HTTPS_PROXY"].clone();
+    let mut scene = scene;
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        scene = scene.set(name, &proxy);
+    }
+    run(&scene, &["sweep"], 0);
+    assert_eq!(scene.simulator.record().identity_requests().len(), 1);
+    // The proxy keeps whatever comes to it in plain as a violation.
+    scene.simulator.assert_clean();
+}
+
 /// Runs a command to its end, scans all that it said, and returns what it logged.
 fn run(scene: &Scene, arguments: &[&str], exit: i32) -> String {
     let output = Command::new(BINARY)
