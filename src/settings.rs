@@ -296,6 +296,7 @@ impl Parts {
                     one.name
                 )
             }));
+            warnings.extend(principals::strangers(&self.workspaces, principals));
         }
         if !self.policy.base.spark_witness && !self.policy.base.nodes_witness {
             warnings.push(

@@ -104,6 +104,18 @@ impl PrincipalSource {
         }
     }
 
+    /// Its tenant, where the settings themselves say it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Application(Application {
+                tenant_id: IdSource::Settings(id),
+                ..
+            }) => Some(id),
+            Self::Application(_) | Self::ManagedIdentity => None,
+        }
+    }
+
     /// The secret that proves it, if one does.
     #[must_use]
     pub fn secret(&self) -> Option<&SecretName> {

@@ -17,6 +17,7 @@ use super::document::Document;
 use super::environment::Environment;
 use super::mistakes::Mistakes;
 use super::table::{Node, Reading, Source, TableReader};
+use super::workspaces::WorkspaceSettings;
 use super::{nearest, tables, workspaces};
 use crate::cloud::Cloud;
 use crate::escape::Shown;
@@ -203,6 +204,31 @@ fn read_vault(written: &mut dyn Written, cloud: Option<&Cloud>) -> Option<Url> {
     let url = written.text(Part::KeyVaultUrl)?;
     let parsed = cloud_choice::key_vault_url(cloud, &url);
     noted(written, Part::KeyVaultUrl, parsed)
+}
+
+/// A sentence for each workspace whose drivers would be asked as a principal of another
+/// tenant, as far as the tenants are written down: no tenant takes another's tokens.
+pub(super) fn strangers(
+    workspaces: &[WorkspaceSettings],
+    principals: &[PrincipalSettings],
+) -> Vec<String> {
+    let tenant = |name: &PrincipalName| {
+        let mut found = principals.iter().filter(|one| one.name == *name);
+        found.next().and_then(|one| one.source.tenant())
+    };
+    let stranger = |workspace: &WorkspaceSettings| {
+        let asks = workspace.spark_principal.as_ref()?;
+        let (home, away) = (tenant(&workspace.principal)?, tenant(asks)?);
+        // A tenant has a GUID and domains, so only two of a kind can be compared.
+        let is_comparable = home.contains('.') == away.contains('.');
+        (is_comparable && !home.eq_ignore_ascii_case(away)).then(|| {
+            format!(
+                "the drivers of workspace `{}` would be asked as the principal `{asks}`, which is of another tenant and will be refused; name one of the workspace's tenant as its `spark_principal`",
+                Shown::new(&workspace.name, workspaces::NAME_CHARS)
+            )
+        })
+    };
+    workspaces.iter().filter_map(stranger).collect()
 }
 
 fn read_managed_identity(written: &mut dyn Written) -> Option<String> {

@@ -45,7 +45,7 @@ fn table(principal: &Principal, lines: &str) -> String {
 
 /// Three principals of two tenants and ten workspaces for each. The guest's secret is
 /// in a vault of its own.
-fn estate() -> Scene {
+pub(crate) fn estate() -> Scene {
     let team = Principal::named("team");
     let guest = Principal::named("guest").in_tenant(OTHER_TENANT);
     let names = [MAIN, "team", "guest"];
@@ -72,6 +72,15 @@ fn estate() -> Scene {
     Scene::of(world)
         .table(&table(&team, "client_secret_secret = \"team-secret\""))
         .table(&table(&guest, guests))
+}
+
+/// Takes the secret of the guest out of its vault.
+pub(crate) fn lose_the_guests_secret(scene: &Scene) {
+    scene.simulator.world(|world| {
+        let vaults = &mut world.vaults;
+        let guests = vaults.iter_mut().find(|vault| vault.name == "kv-guest");
+        guests.unwrap().remove("guest-secret");
+    });
 }
 
 /// The principal that a token was given out to.
@@ -158,11 +167,7 @@ fn tokens_never_cross_though_one_is_taken_back_in_the_middle() {
 #[test]
 fn a_principal_that_fails_costs_only_its_workspaces() {
     let scene = estate();
-    scene.simulator.world(|world| {
-        let vaults = &mut world.vaults;
-        let guests = vaults.iter_mut().find(|vault| vault.name == "kv-guest");
-        guests.unwrap().remove("guest-secret");
-    });
+    lose_the_guests_secret(&scene);
     let swept = scene.sweep();
     assert_eq!(swept.exit, 1, "{swept}");
     let failure = swept.only_failure();

@@ -11,6 +11,7 @@ use simulator::world::{
 use simulator::{Fault, Match, Times};
 
 use crate::hostile;
+use crate::principals::{estate, lose_the_guests_secret};
 use crate::support::{BINARY, Scene};
 
 const ID: &str = "0101-000000-asked001";
@@ -584,4 +585,28 @@ fn a_secret_is_never_told() {
     }
     let principal = Principal::named("main");
     assert!(!told.stderr.contains(principal.secret()), "{}", told.exit);
+}
+
+#[test]
+fn a_cluster_is_explained_though_another_principal_has_no_token() {
+    let scene = estate();
+    lose_the_guests_secret(&scene);
+    let id_in = |workspace: &str, cluster: &str| {
+        let world = &scene.simulator;
+        world.world(|world| world.cluster_id(workspace, cluster))
+    };
+    let told = ask(&scene, &[&id_in("w1-team", "c1"), "--json"]);
+    assert_eq!(told.exit, 0, "{told}");
+    let json = told.json();
+    assert_eq!(json["workspace"], "w1-team", "{told}");
+    let warnings = json["warnings"].to_string();
+    let expected =
+        "[settings]: principal `guest`: no token for Azure Databricks: secret `guest-secret`";
+    assert!(warnings.contains(expected), "{told}");
+
+    // What only the guest could see is not found, and whose fault it is is told once.
+    let told = ask(&scene, &[&id_in("w2-guest", "c2")]);
+    assert_eq!(told.exit, 1, "{told}");
+    let said = told.to_string();
+    assert_eq!(said.matches("principal `guest`").count(), 1, "{told}");
 }

@@ -301,3 +301,31 @@ fn a_credential_that_lacks_its_parts_or_has_others_is_refused() {
         "write \"federated\" for `credential` if the identity is to prove an application"
     ));
 }
+
+#[test]
+fn drivers_that_would_be_asked_from_another_tenant_are_warned_of() {
+    let other = "99999999-2222-3333-4444-555555555555";
+    let policy = |spark: &str| {
+        let away = principal_b()
+            .replace("\"b\"", "\"away\"")
+            .replace(TENANT, other);
+        let users = workspaces(&[
+            &format!("principal = \"b\"\n{spark}"),
+            "principal = \"away\"",
+        ]);
+        let witness = "[witness.spark]\nprincipal = \"away\"\n";
+        let setup = Setup::policy(&format!("{}{away}{witness}{users}", principal_b()));
+        let names = ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"];
+        let setup = names.iter().fold(setup, |setup, name| {
+            setup.with(&format!("TERMINATE_CLUSTERS_{name}_SECRET"), "")
+        });
+        setup.read().unwrap().warnings
+    };
+    assert_eq!(
+        policy(""),
+        [
+            "the drivers of workspace `w-0` would be asked as the principal `away`, which is of another tenant and will be refused; name one of the workspace's tenant as its `spark_principal`"
+        ]
+    );
+    assert!(policy("spark_principal = \"b\"").is_empty());
+}
