@@ -4,7 +4,8 @@
 //! The handler and the simulator were written by the same hands, so they could
 //! agree on a mistake. Here clients of the vendors log in, list, read, terminate
 //! and fail; what they understood is asserted, and so is what the simulator
-//! recorded of them. Nothing here tests the handler. Needs `tests/real/setup`.
+//! recorded of them. Of the handler only `grant` is run, whose work the SDK then finds.
+//! Needs `tests/real/setup`.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
@@ -16,6 +17,8 @@ mod clusters;
 mod entry;
 #[path = "real_sdk/errors.rs"]
 mod errors;
+#[path = "real_sdk/grants.rs"]
+mod grants;
 #[path = "real/piped.rs"]
 mod piped;
 #[path = "real_sdk/runs.rs"]

@@ -23,6 +23,7 @@ from databricks.sdk.service.compute import (
     ListClustersFilterBy,
     ListClustersSortBy,
 )
+from databricks.sdk.service.iam import AccessControlRequest, ComplexValue, Patch, PatchSchema
 from databricks.sdk.service.jobs import RunType
 
 # How arguments that are no plain values are made of JSON.
@@ -32,6 +33,10 @@ ARGUMENTS = {
     "order": GetEventsOrder,
     "event_types": lambda names: [EventType(name) for name in names],
     "run_type": RunType,
+    "access_control_list": lambda items: [AccessControlRequest.from_dict(item) for item in items],
+    "entitlements": lambda items: [ComplexValue.from_dict(item) for item in items],
+    "operations": lambda items: [Patch.from_dict(item) for item in items],
+    "schemas": lambda names: [PatchSchema(name) for name in names],
     "timeout": lambda seconds: timedelta(seconds=seconds),
 }
 
