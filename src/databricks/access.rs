@@ -13,8 +13,8 @@ use crate::retry::TransportErrorKind;
 use crate::service::{CallError, CallErrorCause, StatusError};
 
 const NOT_A_MEMBER: &str = "\
-    the service principal is not a member of the workspace: add it there under Settings, \
-    Identity and access, Service principals";
+    the service principal is not a member of the workspace: add it with `terminate-clusters grant`, \
+    or there under Settings, Identity and access, Service principals";
 const NO_WORKSPACE_ACCESS: &str = "\
     the service principal is a member without the entitlement `workspace-access`: grant it in \
     the workspace's settings of the service principal";
