@@ -328,7 +328,7 @@ pub fn words_of_refusal(error: &CallError) -> Option<String> {
 
 /// An answer with status 200 that is not an error in disguise: one with an
 /// `error_code` would otherwise read as an empty listing.
-struct Answer<T>(T);
+pub(crate) struct Answer<T>(pub(crate) T);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Answer<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

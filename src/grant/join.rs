@@ -14,6 +14,7 @@ use std::sync::Arc;
 use http::Method;
 use serde::de::IgnoredAny;
 
+use crate::databricks::Answer;
 use crate::databricks::access::AccessProblem;
 use crate::identity::{Audience, TokenError, TokenSource};
 use crate::policy::Mode;
@@ -101,7 +102,7 @@ impl Joiner {
             until: None,
             joining: Some(Joining::new(management, self.resource_id.clone())),
         };
-        let answer = self.service.json::<IgnoredAny>(ask).await;
+        let answer = self.service.json::<Answer<IgnoredAny>>(ask).await;
         answer.map(|_| ()).map_err(JoinProblem::of)
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::plan::{Grantee, Member, NamedCluster, Present, Right, Wish, needs_rights};
 use crate::cluster::ClusterId;
-use crate::databricks::{Databricks, RunsRight};
+use crate::databricks::{Answer, Databricks, RunsRight};
 use crate::service::{Ask, CallError, Service, Stage};
 
 /// Bytes of an answer; a group of thousands of members has some hundred kB.
@@ -250,9 +250,9 @@ impl Members {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, CallError> {
-        self.service
-            .json(ask(verb, Method::GET, path, query, None))
-            .await
+        let ask = ask(verb, Method::GET, path, query, None);
+        let Answer(value) = self.service.json::<Answer<T>>(ask).await?;
+        Ok(value)
     }
 
     async fn change(
@@ -303,4 +303,94 @@ fn adding(list: &str, value: &str) -> Value {
 
 fn holds(list: Option<&Vec<Reference>>, is_it: impl Fn(&Reference) -> bool) -> bool {
     list.is_some_and(|list| list.iter().any(is_it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::PrincipalName;
+    use crate::service::testing::{answer, service};
+
+    const APPLICATION: &str = "aaaabbbb-0000-4000-8000-ccccdddd0002";
+
+    fn grantee() -> Grantee {
+        Grantee {
+            name: PrincipalName::main(),
+            client_id: APPLICATION.to_owned(),
+        }
+    }
+
+    /// The members of a workspace that answers everything with this body.
+    fn members(body: &'static str) -> Members {
+        let (service, _) =
+            service(move |_| async move { answer(200, "application/scim+json", body) });
+        Members::new(service.share())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn finds_the_principal_of_that_application_and_no_other() {
+        let listing = r#"{"totalResults":2,"Resources":[
+            {"id":"1","applicationId":"aaaabbbb-0000-4000-8000-ccccdddd0001"},
+            {"id":"2","applicationId":"AAAABBBB-0000-4000-8000-CCCCDDDD0002","active":false,
+             "groups":[{"display":"admins","value":"9"}],
+             "entitlements":[{"value":"databricks-sql-access"},{"value":"workspace-access"}]}]}"#;
+        let found = members(listing).find(&grantee()).await.expect("a listing");
+        let expected = Member {
+            id: "2".to_owned(),
+            is_active: false,
+            has_workspace_access: true,
+            is_admin: true,
+        };
+        assert_eq!(found, Some(expected));
+        for nobody in [
+            r#"{"totalResults":0}"#,
+            r#"{"Resources":[]}"#,
+            r#"{"Resources":null}"#,
+        ] {
+            let found = members(nobody).find(&grantee()).await.expect("a listing");
+            assert_eq!(found, None, "{nobody}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_in_the_shape_of_a_good_answer_is_not_nothing_found() {
+        for body in [
+            r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#,
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"detail":"no","status":"403"}"#,
+        ] {
+            let error = members(body).find(&grantee()).await.expect_err(body);
+            assert!(
+                error.to_string().contains("an error with status 200"),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_rights_of_its_own_count_and_the_highest_of_them() {
+        let cluster = ClusterId::new("0101-000000-a");
+        let list = |own: &str| {
+            format!(
+                r#"{{"access_control_list":[
+                {{"group_name":"admins","all_permissions":[{{"permission_level":"CAN_MANAGE"}}]}},
+                {{"user_name":"{APPLICATION}","all_permissions":[{{"permission_level":"CAN_MANAGE"}}]}},
+                {{"service_principal_name":"{APPLICATION}","all_permissions":[{own}]}}]}}"#
+            )
+        };
+        let level = |name: &str| format!(r#"{{"permission_level":"{name}"}}"#);
+        let attach = level("CAN_ATTACH_TO");
+        for (own, expected) in [
+            (String::new(), None),
+            (attach.clone(), Some(Right::CanAttachTo)),
+            (
+                format!("{attach},{}", level("CAN_RESTART")),
+                Some(Right::CanRestart),
+            ),
+            (level("CAN_DO_SOMETHING_NEW"), None),
+        ] {
+            let body: &'static str = list(&own).leak();
+            let right = members(body).right(&cluster, &grantee()).await;
+            assert_eq!(right.expect("a list"), expected, "{own}");
+        }
+    }
 }
