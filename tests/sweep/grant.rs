@@ -568,3 +568,35 @@ fn no_token_and_no_secret_shows_whatever_is_logged() {
         }
     }
 }
+
+#[test]
+fn a_managed_identity_is_granted_what_any_other_principal_is() {
+    let user = Principal::named("user-assigned");
+    let of_user = Workspace::named("two")
+        .without_member(MAIN)
+        .member(Member::admin(OPERATOR))
+        .policy_line("principal = \"user\"");
+    let table = format!(
+        "[[principal]]\nname = \"user\"\ncredential = \"managed-identity\"\nmanaged_identity_client_id = \"{}\"\n",
+        user.client_id
+    );
+    let world = world(workspace()).user_assigned(user).workspace(of_user);
+    let mut scene = scene(world).set("TERMINATE_CLUSTERS_CREDENTIAL", "managed-identity");
+    scene.further_tables = table;
+    for name in ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"] {
+        scene = scene.without(&format!("TERMINATE_CLUSTERS_{name}_SECRET"));
+    }
+    let scene = scene.without("TERMINATE_CLUSTERS_KEY_VAULT_URL");
+    let made = in_json(&scene, &["--apply"]);
+    assert_eq!(made.exit, 0, "{made}");
+    assert_eq!(made.changes(), ["made create", "made create"]);
+    scene.simulator.world(|world| {
+        assert!(world.workspaces[0].find_member("function-app").is_some());
+        assert!(world.workspaces[1].find_member("user-assigned").is_some());
+    });
+    // The system-assigned one tells its client id by its own token, and no vault is read.
+    let record = scene.simulator.record();
+    assert_eq!(record.identity_requests().len(), 1);
+    assert!(record.secret_reads().is_empty());
+    scene.simulator.assert_clean();
+}

@@ -216,9 +216,16 @@ impl World {
         token.value
     }
 
-    pub(crate) fn principal_of_application(&self, client_id: &str) -> Option<&Principal> {
-        self.principals
-            .iter()
-            .find(|principal| principal.client_id.eq_ignore_ascii_case(client_id))
+    /// The principal of an application in the tenant of the workspace at `host`.
+    pub(crate) fn principal_of_application(
+        &self,
+        host: &str,
+        client_id: &str,
+    ) -> Option<&Principal> {
+        let tenant = &self.find_workspace_by_host(host)?.tenant;
+        let mut principals = self.identity.all().chain(&self.principals);
+        principals.find(|principal| {
+            principal.tenant == *tenant && principal.client_id.eq_ignore_ascii_case(client_id)
+        })
     }
 }

@@ -89,7 +89,7 @@ fn asked_for(world: &World, request: &Request) -> Result<Vec<(String, Permission
                     "a right for someone who is no service principal",
                 ));
             };
-            let Some(principal) = world.principal_of_application(application) else {
+            let Some(principal) = world.principal_of_application(&request.host, application) else {
                 let message =
                     format!("Principal: ServicePrincipalName({application}) does not exist");
                 return Err(error(400, "RESOURCE_DOES_NOT_EXIST", &message));

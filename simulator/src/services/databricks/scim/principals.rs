@@ -77,7 +77,10 @@ pub(super) fn create(
     check_admin(caller)?;
     let application = fields.get("applicationId").and_then(Value::as_str);
     let application = application.ok_or_else(|| invalid("applicationId is missing"))?;
-    let Some(principal) = world.principal_of_application(application).cloned() else {
+    let Some(principal) = world
+        .principal_of_application(&request.host, application)
+        .cloned()
+    else {
         let why =
             format!("a member for the application {application:?}, which the tenant does not have");
         return Err(Answer::unarranged(why));
