@@ -71,8 +71,11 @@ pub(super) fn known(document: &Document<'_>) -> KnownPrincipals {
 pub(super) struct PrincipalTable {
     name: PrincipalName,
     key_vault_url: Option<Url>,
+    /// Whether it needs the vault of the app settings, mistakes elsewhere aside.
+    lacks_a_vault: bool,
     managed_identity_client_id: Option<String>,
-    source: PrincipalSource,
+    /// `None` after a mistake, which is noted.
+    source: Option<PrincipalSource>,
 }
 
 /// Reads every `[[principal]]`; one with a mistake is left out and noted.
@@ -113,11 +116,13 @@ fn read_table(
     let key_vault_url = read_vault(&mut table, cloud);
     let managed_identity_client_id = read_managed_identity(&mut table);
     let source = parts::read(&mut table);
+    let has_vault = Written::is_given(&table, Part::KeyVaultUrl);
     Some(PrincipalTable {
         name: PrincipalName::new(&name?),
         key_vault_url,
+        lacks_a_vault: !has_vault && parts::read_a_vault(&mut table),
         managed_identity_client_id,
-        source: source?,
+        source,
     })
 }
 
@@ -149,39 +154,38 @@ pub(super) fn read(
     let shared_identity = read_managed_identity(&mut main);
     let mut found = Vec::new();
     if is_used || is_begun {
-        found.extend(parts::read(&mut main).map(|source| PrincipalTable {
+        found.push(PrincipalTable {
             name: PrincipalName::main(),
             key_vault_url: None,
+            lacks_a_vault: parts::read_a_vault(&mut main),
             managed_identity_client_id: None,
-            source,
-        }));
+            source: parts::read(&mut main),
+        });
     }
     found.extend(tables);
-    let lack = |principal: &PrincipalTable| {
-        principal.key_vault_url.is_none() && principal.source.reads_a_vault()
-    };
     let lacking: Vec<String> = found
         .iter()
-        .filter(|principal| lack(principal))
+        .filter(|principal| principal.lacks_a_vault)
         .map(|principal| format!("`{}`", principal.name))
         .collect();
     if !lacking.is_empty() && !main.is_given(Part::KeyVaultUrl) {
         note_missing_vault(&mut main, &lacking);
     }
-    let complete = found.into_iter().map(|principal| {
+    let complete = found.into_iter().filter_map(|principal| {
         let PrincipalTable {
             name,
             key_vault_url,
+            lacks_a_vault: _,
             managed_identity_client_id,
             source,
         } = principal;
         let identity = managed_identity_client_id.or_else(|| shared_identity.clone());
-        PrincipalSettings {
+        Some(PrincipalSettings {
             name,
             key_vault_url: key_vault_url.or_else(|| shared_vault.clone()),
             managed_identity_client_id: identity,
-            source,
-        }
+            source: source?,
+        })
     });
     complete.collect()
 }

@@ -48,6 +48,20 @@ pub(super) fn read(written: &mut dyn Written) -> Option<PrincipalSource> {
     }))
 }
 
+/// Whether any part is in a vault, as far as it is written and right.
+pub(super) fn read_a_vault(written: &mut dyn Written) -> bool {
+    let chosen = written.is_given(Part::Credential);
+    let chosen = chosen.then(|| written.text(Part::Credential)).flatten();
+    let kind = chosen.and_then(|text| parse_kind(&text).ok());
+    match kind {
+        Some(CredentialKind::ManagedIdentity) => false,
+        Some(CredentialKind::Federated) => {
+            written.is_given(Part::TenantIdSecret) || written.is_given(Part::ClientIdSecret)
+        }
+        Some(CredentialKind::ClientSecret | CredentialKind::Certificate) | None => true,
+    }
+}
+
 /// The credential that is chosen, or the only one that is named.
 fn kind(written: &mut dyn Written) -> Option<CredentialKind> {
     if written.is_given(Part::Credential) {
