@@ -11,6 +11,7 @@ pub mod access;
 pub mod errors;
 mod listing;
 mod paging;
+mod rights;
 mod runs;
 mod wire;
 
@@ -34,6 +35,7 @@ use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 use crate::timestamp::Timestamp;
 
 pub use listing::{ClusterListing, Listed};
+pub use rights::{Level, Me};
 pub use runs::{ActiveRun, ActiveRuns, CompletedRuns, RunsError};
 
 use errors::ErrorBody;
