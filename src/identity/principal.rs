@@ -288,6 +288,7 @@ impl Principal {
             Err(error) => match error.kind {
                 SecretErrorKind::NotFound
                 | SecretErrorKind::Forbidden
+                | SecretErrorKind::Firewall
                 | SecretErrorKind::Disabled
                 | SecretErrorKind::Empty
                 | SecretErrorKind::Unexpected => true,

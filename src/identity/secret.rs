@@ -109,6 +109,8 @@ pub enum SecretErrorKind {
     NotFound,
     /// The reader may not read secrets of this vault.
     Forbidden,
+    /// The vault's network rules keep us out.
+    Firewall,
     /// The secret is disabled, expired or not yet valid.
     Disabled,
     /// The value is empty.

@@ -219,7 +219,7 @@ fn forbidden(code: &str, message: &str, shown: &str) -> (SecretErrorKind, String
     }
     if says("Firewall") || says("ForbiddenByConnection") || says("Public network access") {
         return (
-            SecretErrorKind::Forbidden,
+            SecretErrorKind::Firewall,
             format!("the vault's firewall refuses us ({shown}); allow this app's network there"),
         );
     }

@@ -206,7 +206,7 @@ async fn a_refusal_says_what_to_grant_or_change() {
         ),
         (
             forbidden("Client address is not authorized", "ForbiddenByFirewall"),
-            Kind::Forbidden,
+            Kind::Firewall,
             "firewall",
         ),
         (
