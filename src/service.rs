@@ -9,6 +9,7 @@ mod attempt;
 mod error;
 mod joining;
 mod lane;
+mod raw;
 mod skew;
 mod wire;
 
@@ -32,6 +33,7 @@ use wire::{Wanted, accept, describe, request, target, without_tokens};
 pub use error::{CallError, CallErrorCause, StatusError};
 pub use joining::Joining;
 pub use lane::{Lane, Meter};
+pub use raw::{Accepts, Get, NoAnswer};
 pub use skew::ClockSkew;
 
 pub use crate::meter::Stage;
