@@ -26,6 +26,7 @@ use crate::witness::nodes::{
 };
 
 pub use group::ManagedResourceGroup;
+pub use refusal::lacks_role;
 pub use throttle::Throttles;
 
 use group::WorkspacePath;

@@ -38,6 +38,7 @@ mod rules;
 pub use explain::{Due, Explanation, Missing, Shorter, Step, Verdict, explain};
 pub use lookback::longest_wait;
 pub use proof::{Changed, Evidence, Proof, Quiet};
+pub use quiet::threshold;
 pub(crate) use reason::load_clause;
 pub use reason::{ActivitySign, Earliest, KeepReason, RequiredSignal, StreamTrace, Weakness};
 pub use rules::{RULES, Rule, speaks_of_protection};

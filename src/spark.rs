@@ -205,7 +205,11 @@ impl SparkDriver {
             .await
     }
 
-    async fn application(&self, cluster: &ClusterId) -> Result<LiveApplication, Why> {
+    /// Asks for the application that runs on the driver.
+    ///
+    /// # Errors
+    /// No live application was found; [`lacks_attach`] tells whether a right is missing.
+    pub async fn application(&self, cluster: &ClusterId) -> Result<LiveApplication, Why> {
         let answer: Vec<Application> = self
             .get("list Spark applications", cluster, &["applications"], &[])
             .await?;
@@ -269,6 +273,15 @@ fn redirect(error: &CallError) -> Option<String> {
     }
 }
 
+/// What a reason says where the proxy refuses the principal.
+const NEEDS_ATTACH: &str = " (needs CAN_ATTACH_TO on the cluster)";
+
+/// Whether a reason of this client says that the principal lacks the right to attach.
+#[must_use]
+pub fn lacks_attach(why: &Why) -> bool {
+    why.0.contains(NEEDS_ATTACH)
+}
+
 /// The reason for the report. What the statuses mean is third parties'
 /// experience; no error body of the driver proxy is on record.
 fn explain(error: &CallError) -> Why {
@@ -279,7 +292,7 @@ fn explain(error: &CallError) -> Why {
             let hint = match status {
                 300..=399 => " (a redirect, as to a login page)",
                 401 => " (the token was refused)",
-                403 => " (needs CAN_ATTACH_TO on the cluster)",
+                403 => NEEDS_ATTACH,
                 404 => " (no Spark UI there, or another application by now)",
                 429 => " (throttled)",
                 502..=504 => " (the driver can't be reached)",

@@ -44,6 +44,15 @@ pub(super) fn throttled(error: &CallError) -> Option<&StatusError> {
     }
 }
 
+/// What a reason says where ARM refuses the principal.
+const NEEDS: &str = " (needs ";
+
+/// Whether a reason of this client says that the principal lacks a role.
+#[must_use]
+pub fn lacks_role(why: &Why) -> bool {
+    why.0.contains(NEEDS)
+}
+
 /// The reason for the report; `role` is what a 403 lacks, `missing` what a 404 means.
 pub(super) fn explain(error: &CallError, role: &str, missing: &str) -> Why {
     let verb = error.verb;
@@ -54,7 +63,7 @@ pub(super) fn explain(error: &CallError, role: &str, missing: &str) -> Why {
             let code = code.map(|code| format!(" {code}")).unwrap_or_default();
             let hint = match status {
                 401 => " (the token was refused)".to_owned(),
-                403 => format!(" (needs {role})"),
+                403 => format!("{NEEDS}{role})"),
                 404 => format!(" ({missing})"),
                 429 | 529 => throttling(answer.retry_after),
                 _ => String::new(),

@@ -173,7 +173,7 @@ impl<'a> Look<'a> {
 
 /// How long the quiet must last. One witness is never enough sooner than both,
 /// whatever the policy says, so that losing one cannot hasten a termination.
-pub(super) fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
+pub fn threshold(evidence: Evidence, policy: &Policy) -> Duration {
     match evidence {
         Evidence::Both => policy.idle_after,
         Evidence::SparkAlone => policy.idle_after_one_witness.max(policy.idle_after),

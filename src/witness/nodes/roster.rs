@@ -71,6 +71,23 @@ impl Roster {
         roster
     }
 
+    /// The ids of the clusters that any machine bears which Azure is not deleting.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        self.by_cluster.keys().map(String::as_str)
+    }
+
+    /// How many machines there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Compares the tags with the record of `cluster`.
     #[must_use]
     pub fn check(&self, cluster: &Cluster) -> TagCheck {
