@@ -28,7 +28,7 @@ pub use azure::Azure;
 pub(crate) use certificate::SignatureAlgorithm;
 pub use certificate::{Certificate, certify};
 pub use clock::{Clock, Moment, hours, minutes, seconds};
-pub use cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission, Termination};
+pub use cluster::{Cluster, DriverProxy, Echo, Machine, OnTerminate, Permission, Termination};
 pub use member::{AlreadyExists, Member, Scim, Spread, WORKSPACE_ACCESS};
 pub use principal::{ArmRights, ClientSecret, FederatedCredential, ManagedIdentity, Principal};
 pub use run::{Run, StateStyle, Task, TaskForm};

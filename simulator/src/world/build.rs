@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::clock::{Moment, minutes};
-use super::cluster::{Cluster, DriverProxy, Machine, OnTerminate, Permission};
+use super::cluster::{Cluster, DriverProxy, Echo, Machine, OnTerminate, Permission};
 use super::spark::Spark;
 use super::vm::{Load, MetricsQuirk, Vm};
 
@@ -188,6 +188,16 @@ impl Cluster {
     #[must_use]
     pub fn driver(mut self, driver: DriverProxy) -> Self {
         self.driver = driver;
+        self
+    }
+
+    /// Starts a server on its driver that tells which headers reach it.
+    #[must_use]
+    pub fn echo(mut self, port: u16, gets_authorization: bool) -> Self {
+        self.echo = Some(Echo {
+            port,
+            gets_authorization,
+        });
         self
     }
 

@@ -59,6 +59,8 @@ pub struct Cluster {
     pub spark: Spark,
     /// What the driver proxy answers.
     pub driver: DriverProxy,
+    /// A server that its users have started on its driver.
+    pub echo: Option<Echo>,
     /// Further events in its log: type and moment.
     pub events: Vec<(String, Moment)>,
     /// Rights of principals by name, which take the place of the workspace's.
@@ -103,6 +105,16 @@ pub enum DriverProxy {
     Html,
     /// Nothing, for as long as the client waits.
     Hang,
+}
+
+/// A server on a driver that answers with the names of the headers that reach it, as JSON:
+/// `{"probe":"terminate-clusters","headers":[…]}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The port that it listens on.
+    pub port: u16,
+    /// Whether the driver proxy lets `Authorization` through; nobody has told whether the real one does.
+    pub gets_authorization: bool,
 }
 
 /// A right on a cluster; each includes those before it.
@@ -153,6 +165,7 @@ impl Cluster {
             vms: Vec::new(),
             spark: Spark::quiet(),
             driver: DriverProxy::Reachable,
+            echo: None,
             events: Vec::new(),
             permissions: Vec::new(),
             on_terminate: OnTerminate::After(Duration::from_secs(1)),

@@ -44,9 +44,6 @@ pub(super) fn answer(visit: &Visit<'_>) -> Result<Answer, Answer> {
     if org != visit.workspace.id.to_string() && org != "0" {
         return Err(page(404, "Workspace not found"));
     }
-    if port != UI_PORT {
-        return Err(Answer::unarranged(format!("the port {port} of a driver")));
-    }
     let cluster = visit
         .workspace
         .clusters
@@ -58,6 +55,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Result<Answer, Answer> {
     }
     if cluster.state_at(visit.world.now()) != "RUNNING" {
         return Err(page(503, "Cluster is not running"));
+    }
+    if port != UI_PORT {
+        return echo(visit, cluster, port);
     }
     match cluster.driver {
         DriverProxy::Reachable => {}
@@ -77,6 +77,22 @@ pub(super) fn answer(visit: &Visit<'_>) -> Result<Answer, Answer> {
         segments,
         base,
     })
+}
+
+/// What the server of the cluster's users answers: the names of the headers, and no value.
+fn echo(visit: &Visit<'_>, cluster: &Cluster, port: &str) -> Result<Answer, Answer> {
+    let Some(echo) = cluster.echo else {
+        return Err(Answer::unarranged(format!("the port {port} of a driver")));
+    };
+    if port != echo.port.to_string() {
+        return Err(page(502, "Bad gateway"));
+    }
+    let names = visit.request.headers.keys().map(|name| name.as_str());
+    let names: Vec<&str> = names
+        .filter(|name| echo.gets_authorization || *name != "authorization")
+        .collect();
+    let body = serde_json::json!({ "probe": "terminate-clusters", "headers": names });
+    Ok(Answer::json(200, &body))
 }
 
 fn ui(driver: &DriverVisit<'_>) -> Result<Answer, Answer> {
