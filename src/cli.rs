@@ -4,6 +4,7 @@
 //! the settings allow: it cannot switch termination on, nor name a workspace
 //! that the policy does not list.
 
+mod doctor;
 mod grant;
 mod policy;
 mod progress;
@@ -18,6 +19,9 @@ use crate::escape::Shown;
 use crate::policy::Mode;
 use crate::settings::{self, Settings, WorkspaceSettings, nearest};
 
+pub use self::doctor::{
+    AllowedDoctor, DoctorCommand, DoctorTask, tell_examination, tell_probe, tell_record,
+};
 pub use self::grant::{
     ActingArgs, AllowedActing, AllowedGrant, ClusterKind, GrantCommand, PrintedGrants,
 };
@@ -47,6 +51,8 @@ pub enum Command {
     Why(WhyCommand),
     /// Show what a principal lacks in the workspaces of the policy, or give it that.
     Grant(GrantCommand),
+    /// Find out what is missing, and name the command that gives it; changes nothing.
+    Doctor(DoctorCommand),
 }
 
 /// `terminate-clusters sweep` as it was typed.
@@ -140,11 +146,11 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
 /// intended and does not start the process again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Every workspace was seen, or the cluster was explained; every case holds; there
-    /// is nothing to warn of; every change was made, or only shown.
+    /// Every workspace was seen, or the cluster was explained; every case holds; no check
+    /// failed; there is nothing to warn of; every change was made, or only shown.
     AllSeen,
-    /// The report has a `Failure`, there is no cluster to explain, a case fails, there is
-    /// something to warn of, a change was not made, or `serve` came to an end.
+    /// The report has a `Failure`, there is no cluster to explain, a case or a check fails,
+    /// there is something to warn of, a change was not made, or `serve` came to an end.
     Failure,
     /// Wrong arguments or settings; nothing was asked of anyone.
     Usage,
@@ -182,7 +188,11 @@ mod tests {
         let cli = Cli::try_parse_from(start.iter().chain(arguments))?;
         match cli.command {
             Command::Sweep(sweep) => Ok(sweep),
-            Command::Serve | Command::Why(_) | Command::Policy(_) | Command::Grant(_) => {
+            Command::Serve
+            | Command::Why(_)
+            | Command::Policy(_)
+            | Command::Grant(_)
+            | Command::Doctor(_) => {
                 panic!("not a sweep")
             }
         }

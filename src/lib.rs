@@ -48,6 +48,9 @@ pub mod sweep;
 // One cluster, explained to a person; changes nothing.
 pub mod why;
 
+// What is missing before a sweep can work; changes nothing.
+pub mod doctor;
+
 // One workspace: list, look, plan, act, report.
 pub mod workspace;
 

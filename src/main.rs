@@ -10,10 +10,13 @@ use std::sync::Arc;
 
 use clap::Parser;
 use terminate_clusters::cli::{
-    AllowedGrant, AllowedSweep, AllowedWhy, Cli, Command, Desk, Exit, GrantCommand, PolicyCommand,
-    PrintedGrants, PrintedReport, Progress, SweepCommand, WhyCommand,
+    self, AllowedDoctor, AllowedGrant, AllowedSweep, AllowedWhy, Cli, Command, Desk, DoctorCommand,
+    DoctorTask, Exit, GrantCommand, PolicyCommand, PrintedGrants, PrintedReport, Progress,
+    SweepCommand, WhyCommand,
 };
 use terminate_clusters::clock::{Clock, SystemClock};
+use terminate_clusters::doctor::record::Target;
+use terminate_clusters::doctor::{DoctorRequest, Examination};
 use terminate_clusters::grant::Totals;
 use terminate_clusters::host::{self, LogReport, SweepFn, SweepOutcome};
 use terminate_clusters::logging::{self, Output};
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy(&command),
         Command::Why(command) => why(&command),
         Command::Grant(command) => grant(&command),
+        Command::Doctor(command) => doctor(&command),
     };
     exit.into()
 }
@@ -240,6 +244,60 @@ async fn run_grant(
     let deadline = Instant::now() + settings.limits.sweep_deadline;
     let grants = wiring::grants(settings, allowed, transport, deadline)?;
     Ok(grants.run(sink).await)
+}
+
+/// Finds out what is missing, for a person or a script.
+fn doctor(command: &DoctorCommand) -> Exit {
+    let environment = match command_line_environment() {
+        Ok(environment) => environment,
+        Err(problem) => return refuse([problem]),
+    };
+    start_logging(&environment, Output::CommandLine);
+    let settings = match read_settings(&environment) {
+        Ok(settings) => settings,
+        Err(error) if command.examines() => {
+            let mistakes = error.mistakes().iter().map(ToString::to_string);
+            cli::tell_examination(&Examination::of_mistakes(mistakes), command.json);
+            return Exit::Usage;
+        }
+        Err(error) => return refuse(error.mistakes()),
+    };
+    let allowed = match command.within(&settings) {
+        Ok(allowed) => allowed,
+        Err(problems) => return refuse(problems),
+    };
+    match ended(on_runtime(async {
+        Ok(run_doctor(&settings, &allowed).await)
+    })) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+async fn run_doctor(settings: &Settings, allowed: &AllowedDoctor) -> Result<Exit, WiringError> {
+    let doctor = wiring::doctor(settings, wiring::transport(settings)?)?;
+    let request = DoctorRequest {
+        scope: allowed.scope.clone(),
+        deadline: Instant::now() + settings.limits.sweep_deadline,
+    };
+    let progress = Progress::to_stderr();
+    let tell = |line: &str| progress.tell(line);
+    Ok(match &allowed.task {
+        DoctorTask::Examine => {
+            let examination = doctor.examine(&request, &tell).await;
+            cli::tell_examination(&examination, allowed.json)
+        }
+        DoctorTask::Record(folder) => match Target::prepare(folder) {
+            Ok(target) => {
+                let records = doctor.record(&request, &tell).await;
+                cli::tell_record(folder, &target.write(&records))
+            }
+            Err(error) => refuse([error]),
+        },
+        DoctorTask::Probe { cluster, port } => {
+            let answer = doctor.probe(&request, cluster, *port).await;
+            cli::tell_probe(allowed, &answer)
+        }
+    })
 }
 
 /// Starts logging and reads the settings; the exit if they cannot be read.

@@ -22,6 +22,7 @@ use crate::report::Outcome;
 use crate::signals::Signals;
 use crate::sweep::{Scope, Sweep};
 use crate::timestamp::Timestamp;
+use crate::workspace::Workspace;
 use crate::workspace::gatherer;
 
 /// Which cluster is asked about, and where.
@@ -69,6 +70,21 @@ impl Explained {
             Decision::Keep(reason) => Outcome::Kept(reason.clone()),
             Decision::Terminate(proof) => Outcome::WouldTerminate(proof.clone()),
         }
+    }
+}
+
+/// The workspace of the request that knows the cluster.
+///
+/// # Errors
+///
+/// Why there is none, or not only one.
+pub(crate) async fn whereabouts(
+    sweep: &Sweep,
+    request: &WhyRequest,
+) -> Result<Workspace, Unexplained> {
+    match find(sweep, request).await {
+        Finding::Here(found) => Ok(found.workspace),
+        Finding::Nowhere(unexplained) => Err(unexplained),
     }
 }
 

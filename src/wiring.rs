@@ -15,6 +15,7 @@ use url::Url;
 use crate::action::ActionLimits;
 use crate::cli::{AllowedActing, AllowedGrant};
 use crate::clock::{Clock, SystemClock};
+use crate::doctor::{Doctor, Reader, Ward};
 use crate::grant::{Acting, Grants, Patience, Target};
 use crate::identity::{
     Identities, Identity, Operator, PlatformIdentity, SecretError, SecretSource, TokenError,
@@ -66,6 +67,37 @@ pub fn sweep(settings: &Settings, transport: Arc<dyn Transport>) -> Result<Sweep
     sweep_over(settings, transport, Arc::new(SystemClock), &login)
 }
 
+/// An examination of the real cloud, over `transport`.
+///
+/// # Errors
+///
+/// A vault that the SDK refuses to talk to.
+pub fn doctor(settings: &Settings, transport: Arc<dyn Transport>) -> Result<Doctor, WiringError> {
+    let sweep = sweep(settings, transport)?;
+    let login = VaultLogin::of(platform(settings, None));
+    let mut vaults = Vaults::over(&sweep.network, &login);
+    let mut wards = Vec::new();
+    for principal in &settings.principals {
+        let identity = principal.managed_identity_client_id.as_deref();
+        let vault = principal.key_vault_url.clone();
+        let vault = vault.filter(|_| principal.source.reads_a_vault());
+        let vault = vault.map(|url| vaults.of(url, &platform(settings, identity)));
+        wards.push(Ward {
+            settings: principal.clone(),
+            vault: vault.transpose()?,
+        });
+    }
+    Ok(Doctor {
+        wards,
+        reader: match settings.managed_identity {
+            Some(_) => Reader::FunctionApp,
+            None => Reader::AzureCli,
+        },
+        warnings: settings.warnings.clone(),
+        sweep,
+    })
+}
+
 /// A sweep over any transport, by any clock; simulations bring their own.
 ///
 /// # Errors
@@ -103,12 +135,7 @@ fn identities(
     network: &Network,
     login: &VaultLogin,
 ) -> Result<Identities, SecretError> {
-    let mut vaults = Vaults {
-        network,
-        login,
-        logins: BTreeMap::new(),
-        vaults: BTreeMap::new(),
-    };
+    let mut vaults = Vaults::over(network, login);
     let mut identities = Vec::new();
     for principal in &settings.principals {
         let PrincipalSettings {
@@ -135,7 +162,16 @@ struct Vaults<'a> {
     vaults: BTreeMap<(Url, Option<String>), Arc<dyn SecretSource>>,
 }
 
-impl Vaults<'_> {
+impl<'a> Vaults<'a> {
+    fn over(network: &'a Network, login: &'a VaultLogin) -> Self {
+        Self {
+            network,
+            login,
+            logins: BTreeMap::new(),
+            vaults: BTreeMap::new(),
+        }
+    }
+
     fn of(
         &mut self,
         url: Url,

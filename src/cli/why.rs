@@ -49,22 +49,20 @@ impl WhyCommand {
     /// A sentence for everything that cannot be asked.
     pub fn within(&self, settings: &Settings) -> Result<AllowedWhy, Vec<String>> {
         let mut refused = Vec::new();
-        if !is_cluster_id(&self.cluster) {
-            refused.push(format!(
-                "`{}` is no cluster id; write one such as 0915-021615-abcd1234",
-                Shown::new(&self.cluster, ID_CHARS)
-            ));
-        }
+        let cluster = cluster_id(&self.cluster);
+        let cluster = cluster.map_err(|why| refused.push(why));
         let asked_for = named(settings, &self.workspaces, &mut refused);
-        if !refused.is_empty() {
-            return Err(refused);
+        match cluster {
+            Ok(cluster) if refused.is_empty() => {
+                let names = asked_for.into_iter().map(|workspace| workspace.name);
+                Ok(AllowedWhy {
+                    cluster,
+                    scope: Scope::Only(names.collect::<BTreeSet<_>>()),
+                    json: self.json,
+                })
+            }
+            Ok(_) | Err(()) => Err(refused),
         }
-        let names = asked_for.into_iter().map(|workspace| workspace.name);
-        Ok(AllowedWhy {
-            cluster: ClusterId::new(self.cluster.clone()),
-            scope: Scope::Only(names.collect::<BTreeSet<_>>()),
-            json: self.json,
-        })
     }
 }
 
@@ -87,6 +85,17 @@ impl AllowedWhy {
         let _ = io::stdout().lock().write_all(out.as_bytes());
         exit
     }
+}
+
+/// The id of a cluster as it was typed.
+pub(super) fn cluster_id(text: &str) -> Result<ClusterId, String> {
+    if is_cluster_id(text) {
+        return Ok(ClusterId::new(text));
+    }
+    Err(format!(
+        "`{}` is no cluster id; write one such as 0915-021615-abcd1234",
+        Shown::new(text, ID_CHARS)
+    ))
 }
 
 /// Letters, digits, hyphens and underscores, as in every id that was ever recorded.

@@ -1,0 +1,271 @@
+//! The commands that a finding prints: each can be copied, and each exists.
+//!
+//! Words in capitals are to be filled in, because nothing here knows them. What
+//! stands in a command from outside is quoted for a POSIX shell. Pure.
+
+use crate::escape::Shown;
+
+/// `text` as one word of a POSIX shell.
+fn word(text: &str) -> String {
+    let is_plain = |next: char| next.is_ascii_alphanumeric() || "-_./:@".contains(next);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    // A line break would be a second command for whoever copies the line.
+    let shown = Shown::sentence(text).to_string();
+    format!("'{}'", shown.replace('\'', r"'\''"))
+}
+
+/// Makes the service principal a member with workspace access.
+pub(super) fn grant_membership(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --workspace {} --apply",
+        word(workspace)
+    )
+}
+
+/// Makes it a member by its own right on the workspace's Azure resource.
+pub(super) fn grant_by_itself(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --self --workspace {} --apply",
+        word(workspace)
+    )
+}
+
+/// Makes it a workspace admin.
+pub(super) fn grant_admin(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --workspace {} --admin --apply",
+        word(workspace)
+    )
+}
+
+/// Gives it `CAN_RESTART` on the all-purpose clusters that exist.
+pub(super) fn grant_termination(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --workspace {} --clusters all-purpose --apply",
+        word(workspace)
+    )
+}
+
+/// Shows, with an admin's login, on which clusters it lacks that right.
+pub(super) fn show_termination(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --workspace {} --clusters all-purpose",
+        word(workspace)
+    )
+}
+
+/// Gives the Spark witness's principal `CAN_ATTACH_TO`.
+pub(super) fn grant_evidence(workspace: &str) -> String {
+    format!(
+        "terminate-clusters grant --workspace {} --evidence --apply",
+        word(workspace)
+    )
+}
+
+/// Looks again, at one workspace.
+pub(super) fn doctor_of(workspace: &str) -> String {
+    format!("terminate-clusters doctor --workspace {}", word(workspace))
+}
+
+/// Records what the workspace answers, without its values.
+pub(super) fn record(workspace: &str) -> String {
+    format!(
+        "terminate-clusters doctor --workspace {} --record FOLDER",
+        word(workspace)
+    )
+}
+
+/// Shows whether a token reaches the machines behind the driver proxy.
+pub(super) fn probe(workspace: &str) -> String {
+    format!(
+        "terminate-clusters doctor --workspace {} --probe-proxy CLUSTER PORT",
+        word(workspace)
+    )
+}
+
+/// Looks again.
+pub(super) fn doctor() -> String {
+    "terminate-clusters doctor".to_owned()
+}
+
+/// Lets the application read metrics and machines of a subscription. Not of the managed
+/// resource group, where Azure denies that a role is ever taken back.
+pub(super) fn monitoring_reader(client_id: Option<&str>, subscription: &str) -> String {
+    format!(
+        "az role assignment create --role 'Monitoring Reader' --assignee {} --scope /subscriptions/{}",
+        client_id.map_or("CLIENT_ID".to_owned(), word),
+        word(subscription)
+    )
+}
+
+/// Who reads the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The Function App's managed identity.
+    FunctionApp,
+    /// Whoever has run `az login`.
+    AzureCli,
+}
+
+/// Lets the reader read the secrets of a vault. `identity`: the client id of the
+/// user-assigned identity that reads.
+pub(super) fn secrets_user(reader: Reader, identity: Option<&str>, vault: &str) -> String {
+    let assignee = match (reader, identity) {
+        (Reader::FunctionApp, None) => {
+            "--assignee-object-id \"$(az functionapp identity show --name APP --resource-group GROUP --query principalId --output tsv)\" --assignee-principal-type ServicePrincipal".to_owned()
+        }
+        (Reader::FunctionApp, Some(client_id)) => format!("--assignee {}", word(client_id)),
+        (Reader::AzureCli, _) => {
+            "--assignee \"$(az ad signed-in-user show --query id --output tsv)\"".to_owned()
+        }
+    };
+    format!(
+        "az role assignment create --role 'Key Vault Secrets User' {assignee} --scope \"$(az keyvault show --name {} --query id --output tsv)\"",
+        word(vault)
+    )
+}
+
+/// Gives the reader somebody to be.
+pub(super) fn login(reader: Reader, identity: Option<&str>) -> String {
+    match (reader, identity) {
+        (Reader::FunctionApp, None) => {
+            "az functionapp identity assign --name APP --resource-group GROUP"
+        }
+        (Reader::FunctionApp, Some(_)) => {
+            "az functionapp identity assign --name APP --resource-group GROUP --identities IDENTITY_RESOURCE_ID"
+        }
+        (Reader::AzureCli, _) => "az login",
+    }
+    .to_owned()
+}
+
+/// Shows a vault's network rules and whether it exists.
+pub(super) fn vault(vault: &str) -> String {
+    format!(
+        "az keyvault show --name {} --query \"{{uri:properties.vaultUri,network:properties.publicNetworkAccess,rules:properties.networkAcls}}\"",
+        word(vault)
+    )
+}
+
+/// Stores a secret from a file, so that its value is in no shell's history.
+pub(super) fn store_secret(vault: &str, secret: &str) -> String {
+    format!(
+        "az keyvault secret set --vault-name {} --name {} --file FILE",
+        word(vault),
+        word(secret)
+    )
+}
+
+/// Makes a new client secret and stores it, so that its value is shown nowhere.
+pub(super) fn renew_secret(client_id: Option<&str>, vault: &str, secret: &str) -> String {
+    format!(
+        "az keyvault secret set --vault-name {} --name {} --output none --value \"$(az ad app credential reset --id {} --append --query password --output tsv)\"",
+        word(vault),
+        word(secret),
+        client_id.map_or("CLIENT_ID".to_owned(), word)
+    )
+}
+
+/// Makes a new certificate in the vault and registers it with the application.
+pub(super) fn renew_certificate(client_id: Option<&str>, vault: &str, secret: &str) -> String {
+    format!(
+        "az ad app credential reset --id {} --create-cert --keyvault {} --cert {} --append --output none",
+        client_id.map_or("CLIENT_ID".to_owned(), word),
+        word(vault),
+        word(secret)
+    )
+}
+
+/// Shows whose tokens an application trusts.
+pub(super) fn federated(client_id: Option<&str>) -> String {
+    format!(
+        "az ad app federated-credential list --id {}",
+        client_id.map_or("CLIENT_ID".to_owned(), word)
+    )
+}
+
+/// Shows whether a secret is enabled and when it ends, and not its value.
+pub(super) fn secret_state(vault: &str, secret: &str) -> String {
+    format!(
+        "az keyvault secret show --vault-name {} --name {} --query attributes",
+        word(vault),
+        word(secret)
+    )
+}
+
+/// Shows an application's service principal in Entra.
+pub(super) fn service_principal(client_id: Option<&str>) -> String {
+    format!(
+        "az ad sp show --id {} --query \"{{enabled:accountEnabled,tenant:appOwnerOrganizationId}}\"",
+        client_id.map_or("CLIENT_ID".to_owned(), word)
+    )
+}
+
+/// Shows what Azure says of a workspace: its URL, state and network.
+pub(super) fn workspace_resource(resource_id: Option<&str>) -> String {
+    match resource_id {
+        Some(id) => format!(
+            "az resource show --ids {} --query \"{{url:properties.workspaceUrl,state:properties.provisioningState,network:properties.publicNetworkAccess}}\"",
+            word(id)
+        ),
+        None => workspace_ids(),
+    }
+}
+
+/// Lists the resource ids of the workspaces that the operator can see.
+pub(super) fn workspace_ids() -> String {
+    "az resource list --resource-type Microsoft.Databricks/workspaces --query \"[].id\" --output tsv"
+        .to_owned()
+}
+
+/// Shows to which tenant a workspace belongs: it stands in the redirect's address.
+pub(super) fn tenant_of(host: &str) -> String {
+    format!(
+        "curl -sS -o /dev/null -w '%{{redirect_url}}\\n' https://{}/aad/auth",
+        word(host)
+    )
+}
+
+/// Asks the host for a connection, in words.
+pub(super) fn connection_to(host: &str) -> String {
+    format!("curl -sSv -o /dev/null https://{}/", word(host))
+}
+
+/// Shows the certificates that come from a host, or from a proxy in its place.
+pub(super) fn certificates_of(host: &str) -> String {
+    let host = word(host);
+    format!("openssl s_client -connect {host}:443 -servername {host} -showcerts </dev/null")
+}
+
+/// Puts the Function App into a network, from where a private endpoint can be reached.
+pub(super) fn join_network() -> String {
+    "az functionapp vnet-integration add --name APP --resource-group GROUP --vnet VNET --subnet SUBNET"
+        .to_owned()
+}
+
+/// Tells the addresses that the Function App may send from.
+pub(super) fn outbound_addresses() -> String {
+    "az functionapp show --name APP --resource-group GROUP --query possibleOutboundIpAddresses --output tsv"
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_word_of_the_shell() {
+        for (text, expected) in [
+            ("analytics", "analytics"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("", "''"),
+            ("a\nb", r"'a\nb'"),
+        ] {
+            assert_eq!(word(text), expected, "{text}");
+        }
+    }
+}

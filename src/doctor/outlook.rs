@@ -1,0 +1,386 @@
+//! What the findings mean for a workspace: which wait applies with the witnesses of
+//! today, what stands in the way of any termination, and what each further grant buys.
+//!
+//! Pure. The waits are those that `decision` uses.
+
+use std::time::Duration;
+
+use super::check::{CheckId, Status};
+use super::commands;
+use super::sheet::{Finding, Sheet};
+use crate::decision::{Evidence, threshold};
+use crate::human::Span;
+use crate::policy::{Mode, Policy};
+
+/// Whether a witness speaks in a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Available,
+    /// Something failed on the way to it.
+    Missing,
+    /// The policy switches it off.
+    Off,
+    /// It could not be tried: no cluster runs, or something before it failed.
+    NotShown,
+}
+
+impl Standing {
+    /// The spelling in text and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Missing => "missing",
+            Self::Off => "off",
+            Self::NotShown => "not_shown",
+        }
+    }
+}
+
+/// What one grant would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gain {
+    pub sentence: String,
+    /// The command that a finding of this sheet prints for it.
+    pub command: Option<String>,
+}
+
+/// What the findings mean for one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    pub workspace: String,
+    pub spark: Standing,
+    pub nodes: Standing,
+    /// By whose word a cluster would be terminated, and after how long.
+    pub applies: Option<(Evidence, Duration)>,
+    pub sentence: String,
+    pub gains: Vec<Gain>,
+}
+
+const SPARK: [CheckId; 3] = [
+    CheckId::SparkPrincipal,
+    CheckId::SparkAttach,
+    CheckId::StreamingPage,
+];
+const NODES: [CheckId; 4] = [
+    CheckId::ResourceId,
+    CheckId::Machines,
+    CheckId::Metrics,
+    CheckId::Cores,
+];
+/// Without these nothing is terminated, whatever the witnesses say.
+const REQUIRED: [CheckId; 4] = [
+    CheckId::Listing,
+    CheckId::Clock,
+    CheckId::Runs,
+    CheckId::Terminate,
+];
+
+/// The outlook of a workspace under `policy`, the one that holds where no tag says otherwise.
+#[must_use]
+pub fn outlook(sheet: &Sheet, workspace: &str, mode: Mode, policy: &Policy) -> Outlook {
+    let spark = standing(sheet, workspace, &SPARK, policy.spark_witness);
+    let nodes = standing(sheet, workspace, &NODES, policy.nodes_witness);
+    let applies = evidence(spark, nodes).map(|by| (by, threshold(by, policy)));
+    let mut gains: Vec<Gain> = REQUIRED
+        .into_iter()
+        .filter_map(|id| failed(sheet, workspace, id))
+        .map(|finding| Gain {
+            sentence: format!("`{}` stands in the way of every termination", finding.id),
+            command: command(finding),
+        })
+        .collect();
+    if spark != Standing::Available && spark != Standing::NotShown {
+        gains.push(gain(
+            sheet,
+            workspace,
+            Witness::Spark,
+            (spark, nodes),
+            policy,
+        ));
+    }
+    if nodes != Standing::Available && nodes != Standing::NotShown {
+        gains.push(gain(
+            sheet,
+            workspace,
+            Witness::Nodes,
+            (spark, nodes),
+            policy,
+        ));
+    }
+    if mode == Mode::Report {
+        gains.push(Gain {
+            sentence: "in report mode nothing is terminated; `mode = \"terminate\"` switches it on"
+                .to_owned(),
+            command: None,
+        });
+    }
+    Outlook {
+        workspace: workspace.to_owned(),
+        spark,
+        nodes,
+        applies,
+        sentence: sentence(spark, nodes, applies, policy),
+        gains,
+    }
+}
+
+fn standing(sheet: &Sheet, workspace: &str, ids: &[CheckId], is_on: bool) -> Standing {
+    if !is_on {
+        return Standing::Off;
+    }
+    let statuses: Vec<Option<Status>> = ids
+        .iter()
+        .map(|id| {
+            let status = sheet.status_in(workspace, *id);
+            // Other warnings speak of some clusters, which have their own lines in a report.
+            let spoils_all = *id == CheckId::Metrics;
+            status.map(|status| match status {
+                Status::Warn if !spoils_all => Status::Ok,
+                Status::Ok | Status::Warn | Status::Fail | Status::Skipped => status,
+            })
+        })
+        .collect();
+    let has = |wanted: Status| statuses.contains(&Some(wanted));
+    if has(Status::Fail) || has(Status::Warn) {
+        Standing::Missing
+    } else if has(Status::Skipped) || statuses.contains(&None) {
+        Standing::NotShown
+    } else {
+        Standing::Available
+    }
+}
+
+fn evidence(spark: Standing, nodes: Standing) -> Option<Evidence> {
+    match (spark == Standing::Available, nodes == Standing::Available) {
+        (true, true) => Some(Evidence::Both),
+        (true, false) => Some(Evidence::SparkAlone),
+        (false, true) => Some(Evidence::NodesAlone),
+        (false, false) => None,
+    }
+}
+
+fn sentence(
+    spark: Standing,
+    nodes: Standing,
+    applies: Option<(Evidence, Duration)>,
+    policy: &Policy,
+) -> String {
+    let Some((by, after)) = applies else {
+        let is_open = spark == Standing::NotShown || nodes == Standing::NotShown;
+        return if is_open {
+            "which wait applies could not be shown, because no witness could be tried".to_owned()
+        } else {
+            "no cluster is ever terminated, because no witness speaks".to_owned()
+        };
+    };
+    let after = Span(after);
+    let and_open = match by {
+        Evidence::Both => "",
+        Evidence::SparkAlone | Evidence::NodesAlone
+            if spark == Standing::NotShown || nodes == Standing::NotShown =>
+        {
+            "; the other witness could not be tried"
+        }
+        Evidence::SparkAlone | Evidence::NodesAlone => "",
+    };
+    match by {
+        Evidence::Both => format!("a cluster that both witnesses call quiet waits for {after}"),
+        Evidence::SparkAlone if policy.spark_alone_suffices => {
+            format!("a cluster that Spark alone calls quiet waits for {after}{and_open}")
+        }
+        Evidence::SparkAlone => format!(
+            "a cluster that Spark alone calls quiet waits for {after}, and is never terminated on a single node, \
+             a GPU or ML runtime, or before its first Spark job{and_open}"
+        ),
+        Evidence::NodesAlone => {
+            format!("a cluster that its machines alone call quiet waits for {after}{and_open}")
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Witness {
+    Spark,
+    Nodes,
+}
+
+/// What a missing witness would bring.
+fn gain(
+    sheet: &Sheet,
+    workspace: &str,
+    missing: Witness,
+    (spark, nodes): (Standing, Standing),
+    policy: &Policy,
+) -> Gain {
+    let (name, ids, with_it) = match missing {
+        Witness::Spark => ("Spark", &SPARK[..], evidence(Standing::Available, nodes)),
+        Witness::Nodes => ("nodes", &NODES[..], evidence(spark, Standing::Available)),
+    };
+    let now = evidence(spark, nodes).map(|by| Span(threshold(by, policy)).to_string());
+    let then = with_it.map(|by| Span(threshold(by, policy)).to_string());
+    let then = then.unwrap_or_default();
+    let sentence = match now {
+        Some(now) => format!(
+            "with the {name} witness a quiet cluster would wait for {then} instead of {now}"
+        ),
+        None => format!("with the {name} witness a quiet cluster would wait for {then}"),
+    };
+    let mut findings = ids.iter().filter_map(|id| failed(sheet, workspace, *id));
+    Gain {
+        sentence,
+        command: findings.next().and_then(command).or(match missing {
+            Witness::Spark if spark == Standing::Off => Some(commands::grant_evidence(workspace)),
+            Witness::Spark | Witness::Nodes => None,
+        }),
+    }
+}
+
+fn failed<'s>(sheet: &'s Sheet, workspace: &str, id: CheckId) -> Option<&'s Finding> {
+    sheet.findings().iter().find(|one| {
+        one.id == id
+            && one.status == Status::Fail
+            && one.subject.workspace.as_deref() == Some(workspace)
+    })
+}
+
+fn command(finding: &Finding) -> Option<String> {
+    let remedy = finding.remedy.as_ref()?;
+    Some(remedy.command.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sheet::{Remedy, Subject};
+    use super::*;
+    use crate::decision::tests::world::default_policy;
+
+    fn sheet(failing: &[CheckId], skipped: &[CheckId]) -> Sheet {
+        let one = Subject::workspace("one", "main");
+        let mut sheet = Sheet::default();
+        for id in CheckId::ALL {
+            sheet.add(if failing.contains(&id) {
+                Finding::fail(id, &one, "no", Remedy::look(format!("give {id}")))
+            } else if skipped.contains(&id) {
+                Finding::skipped(id, &one, "not made")
+            } else {
+                Finding::ok(id, &one, "yes")
+            });
+        }
+        sheet
+    }
+
+    fn of(failing: &[CheckId], skipped: &[CheckId]) -> Outlook {
+        outlook(
+            &sheet(failing, skipped),
+            "one",
+            Mode::Terminate,
+            &default_policy(),
+        )
+    }
+
+    fn hours(outlook: &Outlook) -> Option<u64> {
+        outlook.applies.map(|(_, after)| after.as_secs() / 3600)
+    }
+
+    #[test]
+    fn the_wait_is_that_of_the_witnesses_that_speak() {
+        let both = of(&[], &[]);
+        assert_eq!(hours(&both), Some(2));
+        assert!(both.gains.is_empty(), "{:?}", both.gains);
+        assert_eq!(hours(&of(&[CheckId::Metrics], &[])), Some(12));
+        assert_eq!(hours(&of(&[CheckId::StreamingPage], &[])), Some(96));
+        assert_eq!(
+            hours(&of(&[CheckId::Metrics, CheckId::SparkAttach], &[])),
+            None
+        );
+    }
+
+    #[test]
+    fn each_missing_witness_is_told_with_what_it_buys_and_what_gives_it() {
+        let outlook = of(&[CheckId::Machines], &[CheckId::Metrics]);
+        assert_eq!(
+            outlook.gains,
+            [Gain {
+                sentence: "with the nodes witness a quiet cluster would wait for 2h instead of 12h"
+                    .to_owned(),
+                command: Some("give machines".to_owned()),
+            }]
+        );
+        let outlook = of(&[CheckId::Machines, CheckId::SparkAttach], &[]);
+        let told: Vec<&str> = outlook
+            .gains
+            .iter()
+            .map(|one| one.sentence.as_str())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "with the Spark witness a quiet cluster would wait for 12h",
+                "with the nodes witness a quiet cluster would wait for 96h",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_tried_is_neither_there_nor_missing() {
+        let outlook = of(&[], &[CheckId::SparkAttach, CheckId::StreamingPage]);
+        assert_eq!(
+            (outlook.spark, outlook.nodes),
+            (Standing::NotShown, Standing::Available)
+        );
+        assert!(
+            outlook
+                .sentence
+                .ends_with("the other witness could not be tried")
+        );
+        assert!(outlook.gains.is_empty());
+        let nothing = of(&[], &[CheckId::SparkAttach, CheckId::Metrics]);
+        assert!(
+            nothing.sentence.contains("could not be shown"),
+            "{}",
+            nothing.sentence
+        );
+    }
+
+    #[test]
+    fn what_bars_every_termination_comes_first() {
+        let outlook = of(&[CheckId::Runs, CheckId::Metrics], &[]);
+        assert_eq!(
+            outlook.gains[0],
+            Gain {
+                sentence: "`runs` stands in the way of every termination".to_owned(),
+                command: Some("give runs".to_owned()),
+            }
+        );
+        assert_eq!(outlook.gains.len(), 2);
+    }
+
+    #[test]
+    fn a_witness_that_the_policy_switches_off_is_told_too() {
+        let policy = Policy {
+            spark_witness: false,
+            ..default_policy()
+        };
+        let outlook = outlook(&sheet(&[], &[]), "one", Mode::Report, &policy);
+        assert_eq!(outlook.spark, Standing::Off);
+        assert_eq!(outlook.gains.len(), 2);
+        assert!(outlook.gains[1].sentence.contains("report mode"));
+    }
+
+    #[test]
+    fn metrics_that_lag_are_no_witness_and_single_clusters_spoil_none() {
+        let one = Subject::workspace("one", "main");
+        for (id, expected) in [
+            (CheckId::Metrics, Standing::Missing),
+            (CheckId::Cores, Standing::Available),
+        ] {
+            let mut sheet = Sheet::default();
+            for ok in NODES.into_iter().filter(|ok| *ok != id) {
+                sheet.add(Finding::ok(ok, &one, "yes"));
+            }
+            sheet.add(Finding::warn(id, &one, "some"));
+            assert_eq!(standing(&sheet, "one", &NODES, true), expected, "{id}");
+        }
+    }
+}

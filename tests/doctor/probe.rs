@@ -1,0 +1,117 @@
+//! Whether our token reaches a machine of the users, as the probe sees it.
+
+use simulator::world::{Cluster, MAIN, Member, Permission, Workspace, World, hours};
+
+use crate::examined::scene_of;
+use crate::support::Scene;
+
+const ID: &str = "0101-000000-probed01";
+const PORT: u16 = 38471;
+
+fn cluster(gets_authorization: bool) -> Cluster {
+    Cluster::idle("mine")
+        .since(hours(5))
+        .id(ID)
+        .echo(PORT, gets_authorization)
+}
+
+fn scene(gets_authorization: bool) -> Scene {
+    scene_of(Workspace::named("one").cluster(cluster(gets_authorization)))
+}
+
+fn arguments(port: &str) -> [String; 4] {
+    ["--probe-proxy", ID, port, "--json"].map(str::to_owned)
+}
+
+fn probe(scene: &Scene, port: &str) -> (i32, serde_json::Value) {
+    let arguments = arguments(port);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let told = scene.doctor(&arguments);
+    scene.simulator.assert_clean();
+    (told.exit, serde_json::from_str(&told.stdout).unwrap())
+}
+
+#[test]
+fn a_header_that_arrives_is_told_with_what_follows() {
+    let (exit, answer) = probe(&scene(true), &PORT.to_string());
+    assert_eq!(exit, 0, "{answer}");
+    assert_eq!(answer["authorization"], "arrives");
+    assert_eq!(answer["principal"], "main");
+    let sentence = answer["sentence"].as_str().unwrap();
+    assert!(
+        sentence.contains("can take the token of `main`"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("CAN_ATTACH_TO"), "{sentence}");
+    let headers = answer["headers"].as_array().unwrap();
+    assert!(headers.contains(&"authorization".into()), "{answer}");
+}
+
+#[test]
+fn a_header_that_is_taken_out_is_told() {
+    let (exit, answer) = probe(&scene(false), &PORT.to_string());
+    assert_eq!(exit, 0, "{answer}");
+    assert_eq!(answer["authorization"], "taken_out");
+}
+
+#[test]
+fn no_more_than_the_token_ever_goes_there() {
+    let scene = scene(true);
+    probe(&scene, &PORT.to_string());
+    let record = scene.simulator.record();
+    let to_drivers: Vec<_> = record
+        .requests()
+        .iter()
+        .filter(|request| request.is_driver_proxy())
+        .collect();
+    assert_eq!(to_drivers.len(), 1);
+    let names = to_drivers[0].header_names();
+    let azure = names.iter().find(|name| name.starts_with("x-databricks"));
+    assert_eq!(azure, None);
+}
+
+#[test]
+fn what_shows_nothing_is_no_success() {
+    let (exit, answer) = probe(&scene(true), "38472");
+    assert_eq!(exit, 1, "{answer}");
+    assert_eq!(answer["authorization"], "not_shown");
+    assert!(
+        answer["sentence"].as_str().unwrap().contains("HTTP 502"),
+        "{answer}"
+    );
+    // The policy's own principal may not attach.
+    let workspace = Workspace::named("one")
+        .cluster(cluster(true).permission(MAIN, Permission::None))
+        .member(Member::user(MAIN, Permission::CanAttachTo));
+    let scene = scene_of(workspace);
+    let told = scene.doctor(&["--probe-proxy", ID, &PORT.to_string()]);
+    assert_eq!(told.exit, 1, "{told}");
+}
+
+#[test]
+fn a_cluster_is_looked_for_in_every_workspace_and_probed_in_its_own() {
+    let world = World::new()
+        .workspace(Workspace::named("other"))
+        .workspace(Workspace::named("one").cluster(cluster(true)));
+    let scene = Scene::of(world);
+    let (exit, answer) = probe(&scene, &PORT.to_string());
+    assert_eq!((exit, &answer["workspace"]), (0, &"one".into()));
+    let told = scene.doctor(&["--probe-proxy", "0101-000000-unknown1", "1"]);
+    assert_eq!(told.exit, 1, "{told}");
+    assert!(told.stderr.contains("is not known to"), "{told}");
+}
+
+#[test]
+fn where_the_policy_names_nobody_no_token_is_sent() {
+    let scene = scene(true).without_spark();
+    let told = scene.doctor(&["--probe-proxy", ID, &PORT.to_string()]);
+    assert_eq!(told.exit, 1, "{told}");
+    assert!(told.stderr.contains("[witness.spark]"), "{told}");
+    let record = scene.simulator.record();
+    assert!(
+        !record
+            .requests()
+            .iter()
+            .any(|request| request.is_driver_proxy())
+    );
+}

@@ -1,0 +1,315 @@
+//! What an ordinary installation is told, and each right that may be missing behind the
+//! workspace's door.
+
+use simulator::world::{
+    Cluster, DriverProxy, MAIN, Machine, Member, MetricsQuirk, Permission, Principal, Spark,
+    Workspace, World, hours,
+};
+use simulator::{Fault, Match, Times};
+
+use crate::examined::scene_of;
+use crate::support::Scene;
+
+const ID: &str = "0101-000000-asked001";
+
+fn idle() -> Cluster {
+    Cluster::idle("idle").since(hours(5)).id(ID)
+}
+
+fn one() -> Workspace {
+    Workspace::named("one").cluster(idle())
+}
+
+/// A member with this right on every cluster, whose runs the policy vouches for.
+fn member(permission: Permission) -> Workspace {
+    one().member(Member::user(MAIN, permission)).sees_all_runs()
+}
+
+#[test]
+fn where_everything_is_granted_every_check_is_ok() {
+    let scene = scene_of(one());
+    let sheet = scene.examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let counts = sheet.counts();
+    // The principal that sweeps asks the drivers too.
+    assert_eq!(counts.get("warn"), Some(&1), "{sheet}");
+    // Nobody joins by a right on the Azure resource.
+    assert_eq!(counts.get("skipped"), Some(&1), "{sheet}");
+    assert_eq!(sheet.status("token-management"), "skipped");
+    assert_eq!(sheet.status("spark-principal"), "warn");
+    let client = scene
+        .simulator
+        .world(|world| world.principals[0].client_id.clone());
+    let member = sheet.check("member")["sentence"].as_str().unwrap();
+    assert_eq!(
+        member,
+        format!("the principal is known there as `{client}`")
+    );
+    let outlook = &sheet.outlooks[0];
+    assert_eq!(outlook["evidence"], "both_witnesses", "{sheet}");
+    assert_eq!(outlook["threshold_s"], 7200, "{sheet}");
+    assert_eq!(outlook["gains"].as_array().unwrap().len(), 0, "{sheet}");
+    let age = sheet.check("metrics")["sentence"].as_str().unwrap();
+    assert!(age.contains("the newest point is"), "{age}");
+    scene.simulator.assert_clean();
+}
+
+#[test]
+fn text_and_json_tell_the_same_list() {
+    let scene = scene_of(one().without_member(MAIN));
+    let sheet = scene.examine();
+    let text = scene.doctor(&[]);
+    assert_eq!(text.exit, 1, "{text}");
+    let mut lines = text.stdout.lines();
+    for check in &sheet.checks {
+        let word = |key: &str| check[key].as_str().unwrap();
+        let start = format!("  {:7}  {:16}  ", word("status"), word("id"));
+        let line = lines.find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("no {start:?} in {text}"));
+        assert!(line.ends_with(word("sentence")), "{line}\n{check}");
+    }
+    let told = |label: &str, value: &str| {
+        let line = format!("{label}{value}");
+        assert!(
+            text.stdout.lines().any(|known| known.trim() == line),
+            "{line} in {text}"
+        );
+    };
+    let failed = sheet.failure();
+    told("missing: ", failed["missing"].as_str().unwrap());
+    told("run:     ", failed["command"].as_str().unwrap());
+    told("see:     ", failed["docs"].as_str().unwrap());
+    assert!(text.stdout.ends_with("nothing was changed\n"), "{text}");
+}
+
+#[test]
+fn runs_that_may_be_hidden_stop_every_termination() {
+    let scene = scene_of(one().member(Member::user(MAIN, Permission::CanManage)));
+    let sheet = scene.examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "runs");
+    assert_eq!(
+        failed["command"],
+        "terminate-clusters grant --workspace one --admin --apply"
+    );
+    let gain = &sheet.outlooks[0]["gains"][0];
+    assert_eq!(
+        gain["sentence"],
+        "`runs` stands in the way of every termination"
+    );
+    assert_eq!(gain["command"], failed["command"]);
+    let vouched = scene_of(member(Permission::CanManage)).examine();
+    assert_eq!(vouched.status("runs"), "ok");
+    assert_eq!(vouched.status("terminate"), "ok");
+}
+
+#[test]
+fn a_right_to_terminate_that_cannot_be_read_is_not_guessed() {
+    // Its own list of permissions is refused to it.
+    let sheet = scene_of(member(Permission::CanRestart)).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let check = sheet.check("terminate");
+    assert_eq!(check["status"], "warn", "{sheet}");
+    let sentence = check["sentence"].as_str().unwrap();
+    assert!(
+        sentence.starts_with(
+            "whether it has CAN_RESTART is not told for 1 of 1 running cluster: HTTP 403"
+        ),
+        "{sentence}"
+    );
+    assert_eq!(check["missing"].as_str(), None);
+    assert_eq!(
+        check["command"],
+        "terminate-clusters grant --workspace one --clusters all-purpose"
+    );
+}
+
+#[test]
+fn a_driver_that_refuses_asks_for_the_right_to_attach() {
+    let forbidden = Cluster::idle("locked").driver(DriverProxy::Status(403));
+    let scene = scene_of(Workspace::named("one").cluster(forbidden.clone()));
+    let sheet = scene.examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "spark-attach");
+    assert_eq!(
+        failed["missing"],
+        "CAN_ATTACH_TO on the clusters for `main`"
+    );
+    assert_eq!(
+        failed["command"],
+        "terminate-clusters grant --workspace one --evidence --apply"
+    );
+    assert_eq!(sheet.status("streaming-page"), "skipped");
+    let outlook = &sheet.outlooks[0];
+    assert_eq!(outlook["evidence"], "nodes_alone", "{sheet}");
+    assert_eq!(
+        outlook["gains"][0]["sentence"],
+        "with the Spark witness a quiet cluster would wait for 2h instead of 96h"
+    );
+    // Where another driver answers, it is a warning.
+    let sheet = scene_of(one().cluster(forbidden)).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    assert_eq!(sheet.status("spark-attach"), "warn");
+    assert_eq!(sheet.outlooks[0]["evidence"], "both_witnesses");
+}
+
+#[test]
+fn a_driver_that_does_not_answer_lacks_no_right() {
+    let down = Cluster::idle("down").driver(DriverProxy::Status(503));
+    let sheet = scene_of(Workspace::named("one").cluster(down)).examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "spark-attach");
+    assert_eq!(failed["missing"].as_str(), None);
+    assert_eq!(
+        failed["command"],
+        "terminate-clusters doctor --workspace one"
+    );
+}
+
+#[test]
+fn a_second_principal_asks_the_drivers_in_its_own_name() {
+    let evidence = Principal::named("evidence");
+    let (client, secret) = (evidence.client_id.clone(), evidence.secret().to_owned());
+    let mut world = World::new()
+        .principal(evidence)
+        .workspace(one().member(Member::user("evidence", Permission::CanAttachTo)));
+    world.vaults[0].set("evidence-secret", &secret);
+    let scene = Scene::of(world).table(&format!(
+        "[[principal]]\nname = \"evidence\"\nclient_id = \"{client}\"\ntenant_id = \"{}\"\n\
+         client_secret_secret = \"evidence-secret\"\n",
+        simulator::world::TENANT_ID
+    ));
+    let scene = scene.spark_as("evidence");
+    let sheet = scene.examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    assert_eq!(sheet.status("spark-principal"), "ok");
+    let attach = sheet.check("spark-attach");
+    assert_eq!(
+        (&attach["status"], &attach["principal"]),
+        (&"ok".into(), &"evidence".into())
+    );
+    let of = |id: &str, principal: &str| {
+        let mut checks = sheet.checks.iter();
+        let found = checks.find(|check| check["id"] == id && check["principal"] == principal);
+        found.unwrap()["status"].clone()
+    };
+    assert_eq!(of("token-arm", "main"), "ok");
+    // It asks nothing of Azure.
+    assert_eq!(of("token-arm", "evidence"), "skipped");
+    assert_eq!(of("token-databricks", "evidence"), "ok");
+}
+
+#[test]
+fn without_monitoring_reader_the_command_names_the_application_and_the_subscription() {
+    let world = World::new()
+        .principal(Principal::named(MAIN).without_metrics())
+        .workspace(one());
+    let scene = Scene::of(world);
+    let sheet = scene.examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "machines");
+    assert_eq!(failed["missing"], "Monitoring Reader on the subscription");
+    let client = scene
+        .simulator
+        .world(|world| world.principals[0].client_id.clone());
+    let subscription = simulator::world::SUBSCRIPTION_ID;
+    assert_eq!(
+        failed["command"],
+        format!(
+            "az role assignment create --role 'Monitoring Reader' --assignee {client} --scope /subscriptions/{subscription}"
+        )
+    );
+    assert_eq!(sheet.outlooks[0]["evidence"], "spark_alone");
+}
+
+#[test]
+fn metrics_that_lag_are_no_witness() {
+    let mut world = World::new().workspace(one());
+    world.metrics_lag_minutes = 25;
+    let sheet = Scene::of(world).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let check = sheet.check("metrics");
+    assert_eq!(check["status"], "warn", "{sheet}");
+    assert!(
+        check["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("older than 10m"),
+        "{check}"
+    );
+    assert_eq!(sheet.outlooks[0]["nodes"], "missing");
+    let empty = idle().metrics(Machine::All, &MetricsQuirk::NoData);
+    let sheet = scene_of(Workspace::named("one").cluster(empty)).examine();
+    assert_eq!(sheet.status("metrics"), "warn", "{sheet}");
+}
+
+#[test]
+fn a_cluster_that_is_hidden_is_found_by_its_machines() {
+    let hidden = Cluster::idle("theirs")
+        .id("0101-000000-theirs01")
+        .permission(MAIN, Permission::None);
+    let workspace = member(Permission::CanRestart)
+        .cluster(hidden)
+        .cluster(Cluster::job("nightly"));
+    let sheet = scene_of(workspace).examine();
+    let check = sheet.check("unseen");
+    assert_eq!(check["status"], "warn", "{sheet}");
+    assert_eq!(
+        check["sentence"],
+        "1 cluster with machines in Azure is hidden from it (others' job clusters can be among them): `0101-000000-theirs01`"
+    );
+}
+
+#[test]
+fn a_workspace_without_a_running_cluster_shows_what_it_can() {
+    let sheet = scene_of(Workspace::named("one").cluster(Cluster::terminated("gone"))).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    for id in ["spark-attach", "streaming-page", "metrics"] {
+        assert_eq!(sheet.status(id), "skipped", "{id}");
+    }
+    assert_eq!(sheet.status("terminate"), "ok");
+    let outlook = sheet.outlooks[0]["sentence"].as_str().unwrap();
+    assert!(outlook.contains("could not be shown"), "{outlook}");
+}
+
+#[test]
+fn a_page_that_is_not_understood_keeps_spark_from_speaking() {
+    let scene = scene_of(Workspace::named("one").cluster(idle().spark(Spark::quiet())));
+    let page = Match::path("/StreamingQuery/");
+    scene.simulator.fault(page, Times::Always, Fault::html(500));
+    let sheet = scene.examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "streaming-page");
+    assert_eq!(
+        failed["command"],
+        "terminate-clusters doctor --workspace one --record FOLDER"
+    );
+    assert_eq!(sheet.outlooks[0]["spark"], "missing");
+}
+
+#[test]
+fn clocks_that_differ_are_told() {
+    let world = World::new().workspace(one()).clock_set_back(hours(1));
+    let sheet = Scene::of(world).examine();
+    let check = sheet.check("clock");
+    assert_eq!(check["status"], "fail", "{sheet}");
+    assert_eq!(check["command"], "timedatectl status");
+}
+
+#[test]
+fn the_outlook_tells_the_waits_of_the_policy() {
+    let scene = scene_of(one()).policy("idle_after = \"3h\"");
+    let outlook = &scene.examine().outlooks[0];
+    assert_eq!(outlook["threshold_s"], 3 * 3600);
+    let sentence = "a cluster that both witnesses call quiet waits for 3h";
+    assert_eq!(outlook["sentence"], sentence);
+    let alone = scene_of(one()).without_spark().examine();
+    assert_eq!(alone.status("spark-principal"), "skipped");
+    assert_eq!(alone.status("spark-attach"), "skipped");
+    let outlook = &alone.outlooks[0];
+    assert_eq!(outlook["evidence"], "nodes_alone");
+    assert_eq!(
+        outlook["gains"][0]["sentence"],
+        "with the Spark witness a quiet cluster would wait for 2h instead of 96h"
+    );
+}
