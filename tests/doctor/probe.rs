@@ -1,5 +1,9 @@
 //! Whether our token reaches a machine of the users, as the probe sees it.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
 use simulator::world::{Cluster, MAIN, Member, Permission, Workspace, World, hours};
 
 use crate::examined::scene_of;
@@ -114,4 +118,49 @@ fn where_the_policy_names_nobody_no_token_is_sent() {
             .iter()
             .any(|request| request.is_driver_proxy())
     );
+}
+
+/// The server that the documentation gives, in a Python of this machine.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn the_server_of_the_documentation_tells_names_and_no_value() {
+    let text = include_str!("../../docs/probe-proxy.md");
+    let (_, rest) = text.split_once("```python\n").unwrap();
+    let (cell, _) = rest.split_once("```").unwrap();
+    let mut server = Command::new("python3")
+        .args(["-u", "-c", &format!("{cell}\nimport sys; sys.stdin.read()")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printed = String::new();
+    let stdout = server.stdout.take().unwrap();
+    let _server = Server(server);
+    BufReader::new(stdout).read_line(&mut printed).unwrap();
+    let port: u16 = printed
+        .trim()
+        .strip_prefix("port ")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = "GET / HTTP/1.0\r\nHost: h\r\nAuthorization: Bearer planted-token\r\nX-Other: planted\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains("planted"), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["probe"], "terminate-clusters");
+    let names = serde_json::json!(["Authorization", "Host", "X-Other"]);
+    assert_eq!(body["headers"], names);
 }

@@ -313,3 +313,15 @@ fn the_outlook_tells_the_waits_of_the_policy() {
         "with the Spark witness a quiet cluster would wait for 2h instead of 96h"
     );
 }
+
+#[test]
+fn a_resource_that_azure_no_longer_knows_asks_for_no_role() {
+    let mut workspace = one();
+    workspace.is_deleted = true;
+    let sheet = scene_of(workspace).examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "machines", "{sheet}");
+    let sentence = failed["sentence"].as_str().unwrap();
+    assert!(sentence.contains("404 ResourceNotFound"), "{sentence}");
+    assert_eq!(failed["missing"].as_str(), None, "{failed}");
+}
