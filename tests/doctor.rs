@@ -12,6 +12,8 @@ mod support;
 mod access;
 #[path = "doctor/examined.rs"]
 mod examined;
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "doctor/probe.rs"]
 mod probe;
 #[path = "doctor/record.rs"]

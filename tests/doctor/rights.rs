@@ -7,7 +7,8 @@ use simulator::world::{
 };
 use simulator::{Fault, Match, Times};
 
-use crate::examined::scene_of;
+use crate::examined::{Sheet, scene_of};
+use crate::hostile;
 use crate::support::Scene;
 
 const ID: &str = "0101-000000-asked001";
@@ -324,4 +325,28 @@ fn a_resource_that_azure_no_longer_knows_asks_for_no_role() {
     let sentence = failed["sentence"].as_str().unwrap();
     assert!(sentence.contains("404 ResourceNotFound"), "{sentence}");
     assert_eq!(failed["missing"].as_str(), None, "{failed}");
+}
+
+#[test]
+fn no_name_of_a_cluster_forges_a_line() {
+    let lines = |name: &str| {
+        let mut locked = Cluster::idle("locked")
+            .id(ID)
+            .driver(DriverProxy::Status(403));
+        locked.name = name.to_owned();
+        let scene = scene_of(Workspace::named("one").cluster(locked));
+        let text = scene.doctor(&[]);
+        assert_eq!(text.exit, 1, "{text}");
+        assert!(
+            !text.stdout.contains('\u{1b}') && !text.stdout.contains('\r'),
+            "{text}"
+        );
+        // Whatever the name says, JSON stays one line that adds up.
+        Sheet::of(&scene.doctor(&["--json"]));
+        text.stdout.lines().count()
+    };
+    let expected = lines("plain");
+    for name in hostile::names() {
+        assert_eq!(lines(&name), expected, "{}", name.escape_debug());
+    }
 }
