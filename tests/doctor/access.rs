@@ -63,7 +63,7 @@ const ENABLED: &str = "az ad sp show --id {client} --query \"{enabled:accountEna
 fn a_principal_that_is_no_member_is_told_the_grant() {
     let told = Told {
         check: "member",
-        sentence: "the service principal is not a member of the workspace: add it there under Settings, Identity and access, Service principals",
+        sentence: "the service principal is not a member of the workspace: add it with `terminate-clusters grant`, or there under Settings, Identity and access, Service principals",
         missing: Some("membership of the service principal in the workspace"),
         command: MEMBER,
     };
