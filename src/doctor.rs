@@ -222,9 +222,10 @@ impl Doctor {
             .filter(|one| one.mode == Mode::Terminate)
             .count();
         let sentence = format!(
-            "{} and {}; clusters of {} may be terminated",
+            "{} and {} of the {} cloud; clusters of {} may be terminated",
             Count(self.sweep.workspaces.len(), "workspace"),
             Count(self.wards.len(), "principal"),
+            self.sweep.network.cloud.name(),
             Count(terminating, "workspace"),
         );
         let warnings = self.warnings.iter();
@@ -275,6 +276,7 @@ impl Doctor {
             identity: self.sweep.identities.of(name),
             tokens: tokens.of(name),
             reader: self.reader,
+            cloud: self.sweep.network.cloud.name(),
             needs,
             now: self.sweep.network.clock.now(),
             warn_before: self.sweep.limits.warn_before,
@@ -303,6 +305,7 @@ impl Doctor {
             resource_id: workspace.resource_id.as_deref(),
             client_id: client_ids.get(name).map(String::as_str),
             access: workspace.access,
+            cloud: self.sweep.network.cloud.name(),
         };
         Patient {
             door: door(&workspace.principal),

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "doctor/access.rs"]
 mod access;
+#[path = "doctor/clouds.rs"]
+mod clouds;
 #[path = "doctor/examined.rs"]
 mod examined;
 #[path = "support/hostile.rs"]

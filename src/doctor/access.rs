@@ -49,11 +49,51 @@ pub(super) struct Door<'a> {
     /// The application's id, where it is known and has the shape of one.
     pub(super) client_id: Option<&'a str>,
     pub(super) access: Access,
+    /// The cloud that the settings choose.
+    pub(super) cloud: &'static str,
 }
 
 impl Door<'_> {
     pub(super) fn subject(&self) -> Subject {
         Subject::workspace(self.workspace, self.principal)
+    }
+
+    /// What went wrong. Where it can be that the host is the wrong one, with the host and
+    /// the cloud that it is looked for in.
+    fn told(&self, problem: &AccessProblem) -> String {
+        if concerns_the_endpoint(problem) {
+            let host = Shown::name(self.host);
+            format!("{problem} ({host} of the {} cloud)", self.cloud)
+        } else {
+            problem.to_string()
+        }
+    }
+}
+
+fn concerns_the_endpoint(problem: &AccessProblem) -> bool {
+    match problem {
+        AccessProblem::WrongAudience
+        | AccessProblem::WorkspaceNotFound
+        | AccessProblem::HostNotFound
+        | AccessProblem::NotConnected
+        | AccessProblem::TlsFailed
+        | AccessProblem::TimedOut
+        | AccessProblem::HostRefused => true,
+        AccessProblem::NotAMember
+        | AccessProblem::NoWorkspaceAccess
+        | AccessProblem::WrongTenant { .. }
+        | AccessProblem::TokenRefused
+        | AccessProblem::NoToken(_)
+        | AccessProblem::PrivateLinkOnly
+        | AccessProblem::IpAccessList
+        | AccessProblem::Forbidden
+        | AccessProblem::BrokenOff
+        | AccessProblem::NotReached
+        | AccessProblem::Throttled
+        | AccessProblem::HtmlInsteadOfJson
+        | AccessProblem::NotUnderstood
+        | AccessProblem::ServerError(_)
+        | AccessProblem::UnexpectedStatus(_) => false,
     }
 }
 
@@ -79,7 +119,7 @@ pub(super) fn refused(door: &Door<'_>, problem: &AccessProblem) -> Vec<Finding> 
     rungs
         .map(|(id, shown)| {
             if id == failed {
-                Finding::fail(id, &subject, problem.to_string(), remedy(door, problem))
+                Finding::fail(id, &subject, door.told(problem), remedy(door, problem))
             } else if held.contains(&id) {
                 Finding::ok(id, &subject, shown)
             } else {
@@ -133,6 +173,7 @@ pub(super) fn remedy(door: &Door<'_>, problem: &AccessProblem) -> Remedy {
         client_id,
         access,
         principal: _,
+        cloud: _,
     } = *door;
     match problem {
         AccessProblem::NotAMember => Remedy::grant(
@@ -193,6 +234,7 @@ mod tests {
         resource_id: None,
         client_id: None,
         access: Access::Member,
+        cloud: "us-gov",
     };
 
     fn statuses(problem: &AccessProblem) -> Vec<(CheckId, Status)> {
@@ -240,6 +282,23 @@ mod tests {
             let fails_at = findings.iter().position(|one| one.status == Status::Fail);
             assert!(last_ok < fails_at, "{problem}");
         }
+    }
+
+    #[test]
+    fn where_the_host_can_be_wrong_it_is_told_with_its_cloud() {
+        let told = |problem: &AccessProblem| {
+            let findings = refused(&DOOR, problem);
+            let mut failed = findings.into_iter();
+            let failed = failed.find(|one| one.status == Status::Fail);
+            failed.unwrap().sentence
+        };
+        let place = " (adb-1.2.azuredatabricks.net of the us-gov cloud)";
+        assert!(told(&AccessProblem::HostNotFound).ends_with(place));
+        assert!(told(&AccessProblem::WrongAudience).ends_with(place));
+        assert_eq!(
+            told(&AccessProblem::NotAMember),
+            AccessProblem::NotAMember.to_string()
+        );
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Candidate<'a> {
     pub(super) identity: Option<&'a Identity>,
     pub(super) tokens: Arc<dyn TokenSource>,
     pub(super) reader: Reader,
+    /// The cloud that the settings choose.
+    pub(super) cloud: &'static str,
     pub(super) needs: Needs,
     pub(super) now: Timestamp,
     /// From when on what ends soon is told.
@@ -62,6 +64,7 @@ pub(super) async fn principal(sheet: &mut Sheet, candidate: &Candidate<'_>) -> O
         name: host.split('.').next().unwrap_or_default(),
         host,
         reader: candidate.reader,
+        cloud: candidate.cloud,
         identity: settings.managed_identity_client_id.as_deref(),
     };
     let mut ids = match &candidate.vault {

@@ -27,6 +27,8 @@ pub(super) struct Vault<'a> {
     pub(super) name: &'a str,
     pub(super) host: &'a str,
     pub(super) reader: Reader,
+    /// The cloud that it is looked for in.
+    pub(super) cloud: &'static str,
     /// The client id of the user-assigned identity that reads it.
     pub(super) identity: Option<&'a str>,
 }
@@ -106,7 +108,11 @@ pub(super) fn reachable(subject: &Subject, vault: &Vault<'_>, read: &[Read]) -> 
     }
     let failed = [SecretErrorKind::Unavailable, SecretErrorKind::Unexpected];
     match failed.into_iter().find_map(|kind| of_kind(read, kind)) {
-        Some(error) => Finding::fail(id, subject, error.to_string(), look()),
+        Some(error) => {
+            let host = Shown::name(vault.host);
+            let sentence = format!("{error} ({host} of the {} cloud)", vault.cloud);
+            Finding::fail(id, subject, sentence, look())
+        }
         None => Finding::ok(id, subject, "no secret of it is needed"),
     }
 }

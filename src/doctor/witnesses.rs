@@ -154,6 +154,15 @@ fn azure_remedy(door: &Door<'_>, why: &Why) -> Remedy {
     }
 }
 
+/// Why Azure gave nothing. Where no role is missing it can be that another cloud has it.
+fn of_azure(door: &Door<'_>, why: &Why) -> String {
+    if lacks_role(why) {
+        why.to_string()
+    } else {
+        format!("{why}, in the {} cloud", door.cloud)
+    }
+}
+
 /// `listed`: how many machines the workspace's resource group has.
 pub(super) fn machines(door: &Door<'_>, listed: Result<usize, &Why>) -> Finding {
     let subject = door.subject();
@@ -163,7 +172,7 @@ pub(super) fn machines(door: &Door<'_>, listed: Result<usize, &Why>) -> Finding 
             let count = Count(count, "machine");
             Finding::ok(id, &subject, format!("Azure lists {count} of its clusters"))
         }
-        Err(why) => Finding::fail(id, &subject, why.to_string(), azure_remedy(door, why)),
+        Err(why) => Finding::fail(id, &subject, of_azure(door, why), azure_remedy(door, why)),
     }
 }
 
@@ -180,7 +189,7 @@ pub(super) fn metrics(door: &Door<'_>, asked: &[Of<Result<Option<Duration>, Why>
         let first = asked.iter().find_map(|(_, got)| got.as_ref().err());
         return match first {
             Some(why) if read.is_empty() => {
-                Finding::fail(id, &subject, why.to_string(), azure_remedy(door, why))
+                Finding::fail(id, &subject, of_azure(door, why), azure_remedy(door, why))
             }
             Some(_) | None if !read.is_empty() => {
                 let sentence = "Azure Monitor answers, and without a single value of the last hour";

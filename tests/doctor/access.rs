@@ -126,7 +126,7 @@ fn a_workspace_of_another_tenant_is_told_and_how_to_learn_which() {
 fn a_token_for_another_audience_is_told() {
     let told = Told {
         check: "token-accepted",
-        sentence: "the workspace says that the token is for another service: check that the workspace's URL and the cloud setting belong together",
+        sentence: "the workspace says that the token is for another service: check that the workspace's URL and the cloud setting belong together ({host} of the public cloud)",
         missing: None,
         command: "curl -sSv -o /dev/null https://{host}/",
     };
@@ -173,7 +173,7 @@ fn private_link_is_told_in_each_of_its_answers() {
 fn a_deleted_workspace_is_told_with_a_look_at_its_resource() {
     let told = Told {
         check: "api",
-        sentence: "the host knows no such workspace: it may be deleted, so check the URL and take the workspace out of the policy if it is gone",
+        sentence: "the host knows no such workspace: it may be deleted, so check the URL and take the workspace out of the policy if it is gone ({host} of the public cloud)",
         missing: None,
         command: "az resource show --ids {id} --query \"{url:properties.workspaceUrl,state:properties.provisioningState,network:properties.publicNetworkAccess}\"",
     };
@@ -184,7 +184,7 @@ fn a_deleted_workspace_is_told_with_a_look_at_its_resource() {
 fn a_host_that_a_proxy_does_not_find_shows_as_no_connection() {
     let told = Told {
         check: "connection",
-        sentence: "no connection to the workspace came about: check firewall, routes and proxy of the Function App",
+        sentence: "no connection to the workspace came about: check firewall, routes and proxy of the Function App ({host} of the public cloud)",
         missing: None,
         command: "curl -sSv -o /dev/null https://{host}/",
     };
@@ -197,7 +197,7 @@ fn a_host_that_a_proxy_does_not_find_shows_as_no_connection() {
 fn a_certificate_that_is_not_trusted_is_told_apart() {
     let told = Told {
         check: "tls",
-        sentence: "the TLS connection to the workspace failed: where a proxy opens TLS, name its certificate authority in SSL_CERT_FILE",
+        sentence: "the TLS connection to the workspace failed: where a proxy opens TLS, name its certificate authority in SSL_CERT_FILE ({host} of the public cloud)",
         missing: None,
         command: "openssl s_client -connect {host}:443 -servername {host} -showcerts </dev/null",
     };
