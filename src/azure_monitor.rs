@@ -26,7 +26,7 @@ use crate::witness::nodes::{
 };
 
 pub use group::ManagedResourceGroup;
-pub use refusal::lacks_role;
+pub use refusal::{knows_no_resource, lacks_role};
 pub use throttle::Throttles;
 
 use group::WorkspacePath;

@@ -53,6 +53,15 @@ pub fn lacks_role(why: &Why) -> bool {
     why.0.contains(NEEDS)
 }
 
+/// What a reason says where ARM knows no such resource.
+const ANSWERED_404: &str = "ARM answered 404";
+
+/// Whether a reason of this client says that ARM does not know the resource.
+#[must_use]
+pub fn knows_no_resource(why: &Why) -> bool {
+    why.0.starts_with(ANSWERED_404)
+}
+
 /// The reason for the report; `role` is what a 403 lacks, `missing` what a 404 means.
 pub(super) fn explain(error: &CallError, role: &str, missing: &str) -> Why {
     let verb = error.verb;

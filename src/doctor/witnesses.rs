@@ -9,7 +9,7 @@ use super::check::CheckId;
 use super::commands;
 use super::rights::{Of, some_of};
 use super::sheet::{Finding, Remedy};
-use crate::azure_monitor::lacks_role;
+use crate::azure_monitor::{knows_no_resource, lacks_role};
 use crate::cluster::{Cluster, NodeTypes};
 use crate::escape::Shown;
 use crate::human::{Count, Span};
@@ -149,6 +149,8 @@ fn azure_remedy(door: &Door<'_>, why: &Why) -> Remedy {
             "Monitoring Reader on the subscription",
             commands::monitoring_reader(door.client_id, subscription(door.resource_id)),
         )
+    } else if knows_no_resource(why) {
+        Remedy::look(commands::workspace_resource(door.resource_id))
     } else {
         Remedy::look(commands::doctor_of(door.workspace))
     }

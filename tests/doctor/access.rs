@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use simulator::world::{Access, Cluster, MAIN, PrivateLink, Workspace, hours};
+use simulator::world::{Access, Cluster, MAIN, Member, Permission, PrivateLink, Workspace, hours};
 use simulator::{Fault, Match, Times};
 
 use crate::examined::{Sheet, scene_of};
 use crate::support::Scene;
+
+const ID: &str = "0101-000000-asked001";
 
 fn one() -> Workspace {
     Workspace::named("one").cluster(Cluster::idle("idle").since(hours(5)))
@@ -238,6 +240,102 @@ fn a_login_page_is_told() {
         command: "curl -sSv -o /dev/null https://{host}/",
     };
     assert_told("login page", &scene(Access::LoginPage), &told);
+}
+
+#[test]
+fn a_path_that_the_workspace_does_not_know_is_told_with_its_status() {
+    let told = Told {
+        check: "api",
+        sentence: "the workspace answered in a way that the API does not describe: check the URL, and for a proxy in between (HTTP 404)",
+        missing: None,
+        command: "curl -sSv -o /dev/null https://{host}/",
+    };
+    let scene = scene(Access::Open);
+    let body = r#"{"error_code":"ENDPOINT_NOT_FOUND","message":"Endpoint not found for /2.0/preview/scim/v2/Me"}"#;
+    let me = Match::path("/scim/v2/Me");
+    scene
+        .simulator
+        .fault(me, Times::Always, Fault::json(404, body));
+    assert_told("unknown path", &scene, &told);
+}
+
+#[test]
+fn a_refusal_that_is_not_recognised_at_the_door_asks_for_a_look_at_the_principal() {
+    let told = Told {
+        check: "workspace-access",
+        sentence: "the workspace refused the service principal for a reason that is not recognised: check its entitlements, and that it is active",
+        missing: None,
+        command: ENABLED,
+    };
+    for body in [MANAGE, AUTOSTART] {
+        let scene = scene(Access::Open);
+        let me = Match::path("/scim/v2/Me");
+        scene
+            .simulator
+            .fault(me, Times::Always, Fault::json(403, body));
+        assert_told(body, &scene, &told);
+    }
+}
+
+/// The recorded words for someone without a right on a cluster.
+const MANAGE: &str = r#"{"error_code":"PERMISSION_DENIED","message":"someone does not have Manage permissions on 0101-000000-asked001. Please contact your administrator for access."}"#;
+const AUTOSTART: &str = r#"{"error_code":"PERMISSION_DENIED","message":"You do not have permission to autostart 0101-000000-asked001."}"#;
+
+#[test]
+fn who_is_not_allowed_on_a_cluster_is_told_the_services_words_and_a_command() {
+    for (body, words) in [
+        (
+            MANAGE,
+            "someone does not have Manage permissions on 0101-000000-asked001. Please contact your administrator for access.",
+        ),
+        (
+            AUTOSTART,
+            "You do not have permission to autostart 0101-000000-asked001.",
+        ),
+    ] {
+        // Where its right to terminate is read.
+        let member = Member::user(MAIN, Permission::CanRestart);
+        let scene = scene_of(one().member(member).sees_all_runs());
+        let part = Match::path("/permissions/clusters/");
+        scene
+            .simulator
+            .fault(part, Times::Always, Fault::json(403, body));
+        let sheet = scene.examine();
+        let check = sheet.check("terminate");
+        assert_eq!(check["status"], "warn", "{sheet}");
+        assert_eq!(
+            check["sentence"],
+            format!(
+                "whether it has CAN_RESTART is not told for 1 of 1 running cluster: HTTP 403 (PERMISSION_DENIED: {words})"
+            )
+        );
+        assert_eq!(
+            check["command"],
+            "terminate-clusters grant --workspace one --clusters all-purpose"
+        );
+
+        // Where its driver is asked.
+        let scene = scene_of(Workspace::named("one").cluster(Cluster::idle("idle").id(ID)));
+        let part = Match::path("/driver-proxy-api/");
+        scene
+            .simulator
+            .fault(part, Times::Always, Fault::json(403, body));
+        let sheet = scene.examine();
+        let failed = sheet.failure();
+        assert_eq!(failed["id"], "spark-attach", "{sheet}");
+        assert_eq!(
+            failed["sentence"],
+            format!("1 of 1 driver refused it: `idle` [{ID}]")
+        );
+        assert_eq!(
+            failed["missing"],
+            "CAN_ATTACH_TO on the clusters for `main`"
+        );
+        assert_eq!(
+            failed["command"],
+            "terminate-clusters grant --workspace one --evidence --apply"
+        );
+    }
 }
 
 #[test]

@@ -319,12 +319,24 @@ fn the_outlook_tells_the_waits_of_the_policy() {
 fn a_resource_that_azure_no_longer_knows_asks_for_no_role() {
     let mut workspace = one();
     workspace.is_deleted = true;
-    let sheet = scene_of(workspace).examine();
+    let scene = scene_of(workspace);
+    let sheet = scene.examine();
     let failed = sheet.failure();
     assert_eq!(failed["id"], "machines", "{sheet}");
-    let sentence = failed["sentence"].as_str().unwrap();
-    assert!(sentence.contains("404 ResourceNotFound"), "{sentence}");
+    assert_eq!(
+        failed["sentence"],
+        "ARM answered 404 ResourceNotFound (no such resource) to: read the workspace resource, in the public cloud"
+    );
     assert_eq!(failed["missing"].as_str(), None, "{failed}");
+    let id = scene
+        .simulator
+        .world(|world| world.workspaces[0].resource_id.clone());
+    assert_eq!(
+        failed["command"],
+        format!(
+            "az resource show --ids {id} --query \"{{url:properties.workspaceUrl,state:properties.provisioningState,network:properties.publicNetworkAccess}}\""
+        )
+    );
 }
 
 #[test]
