@@ -175,6 +175,13 @@ impl Workspace {
         self
     }
 
+    /// Lets whoever has any right on a cluster read all rights on it.
+    #[must_use]
+    pub fn shows_permissions(mut self) -> Self {
+        self.shows_permissions = true;
+        self
+    }
+
     /// A member by its principal's name.
     pub fn find_member(&self, principal: &str) -> Option<&Member> {
         self.members

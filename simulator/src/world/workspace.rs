@@ -53,6 +53,9 @@ pub struct Workspace {
     pub page_end: PageEnd,
     /// Whether the policy says that its principal sees all runs.
     pub sees_all_runs: bool,
+    /// Whether whoever has any right on a cluster may read all rights on it. Not documented; otherwise only
+    /// who may manage it.
+    pub shows_permissions: bool,
     /// Further lines of the policy about it.
     pub policy_lines: Vec<String>,
     /// `properties.publicNetworkAccess`.
@@ -154,6 +157,7 @@ impl Workspace {
             vm_page_size: 50,
             page_end: PageEnd::Absent,
             sees_all_runs: false,
+            shows_permissions: false,
             policy_lines: Vec::new(),
             public_network_access: "Enabled".to_owned(),
             provisioning_state: "Succeeded".to_owned(),

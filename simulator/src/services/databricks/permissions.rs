@@ -17,7 +17,12 @@ pub(super) fn get(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let id = visit.request.path.strip_prefix(PREFIX).unwrap_or_default();
     let cluster = visit.workspace.clusters.iter().find(|one| one.id == id);
     let cluster = cluster.ok_or_else(|| unknown_cluster(id))?;
-    if visit.permission(cluster) < Permission::CanManage {
+    let needed = if visit.workspace.shows_permissions {
+        Permission::CanAttachTo
+    } else {
+        Permission::CanManage
+    };
+    if visit.permission(cluster) < needed {
         return Err(forbidden_to_manage(visit.caller, id));
     }
     Ok(Answer::json(
