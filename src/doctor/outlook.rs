@@ -76,6 +76,22 @@ const REQUIRED: [CheckId; 4] = [
     CheckId::Terminate,
 ];
 
+/// Checks whose warning names some clusters that a grant would add, with what is so until then.
+const PARTLY: [(CheckId, &str); 3] = [
+    (
+        CheckId::SparkAttach,
+        "wait as if Spark did not speak, until their drivers let it in",
+    ),
+    (
+        CheckId::Terminate,
+        "are never terminated, until it has the right to",
+    ),
+    (
+        CheckId::Unseen,
+        "are never looked at, until they are shown to it",
+    ),
+];
+
 /// The outlook of a workspace under `policy`, the one that holds where no tag says otherwise.
 #[must_use]
 pub fn outlook(sheet: &Sheet, workspace: &str, mode: Mode, policy: &Policy) -> Outlook {
@@ -108,6 +124,7 @@ pub fn outlook(sheet: &Sheet, workspace: &str, mode: Mode, policy: &Policy) -> O
             policy,
         ));
     }
+    gains.extend(partly(sheet, workspace));
     if mode == Mode::Report {
         gains.push(Gain {
             sentence: "in report mode nothing is terminated; `mode = \"terminate\"` switches it on"
@@ -125,6 +142,25 @@ pub fn outlook(sheet: &Sheet, workspace: &str, mode: Mode, policy: &Policy) -> O
     }
 }
 
+/// What grants would bring for some clusters.
+fn partly(sheet: &Sheet, workspace: &str) -> impl Iterator<Item = Gain> {
+    PARTLY.into_iter().filter_map(move |(id, until)| {
+        let finding = found(sheet, workspace, id, Status::Warn)?;
+        // Where nothing is known to be missing there is nothing to gain.
+        finding.remedy.as_ref()?.missing.as_ref()?;
+        Some(Gain {
+            sentence: format!("the clusters named under `{id}` {until}"),
+            command: command(finding),
+        })
+    })
+}
+
+/// Whether a warning of this check takes the whole witness away. Others speak of some
+/// clusters, which have their own lines in a report.
+fn spoils_all(id: CheckId) -> bool {
+    id == CheckId::Metrics
+}
+
 fn standing(sheet: &Sheet, workspace: &str, ids: &[CheckId], is_on: bool) -> Standing {
     if !is_on {
         return Standing::Off;
@@ -133,10 +169,8 @@ fn standing(sheet: &Sheet, workspace: &str, ids: &[CheckId], is_on: bool) -> Sta
         .iter()
         .map(|id| {
             let status = sheet.status_in(workspace, *id);
-            // Other warnings speak of some clusters, which have their own lines in a report.
-            let spoils_all = *id == CheckId::Metrics;
             status.map(|status| match status {
-                Status::Warn if !spoils_all => Status::Ok,
+                Status::Warn if !spoils_all(*id) => Status::Ok,
                 Status::Ok | Status::Warn | Status::Fail | Status::Skipped => status,
             })
         })
@@ -226,7 +260,7 @@ fn gain(
         ),
         None => format!("with the {name} witness a quiet cluster would wait for {then}"),
     };
-    let mut findings = ids.iter().filter_map(|id| failed(sheet, workspace, *id));
+    let mut findings = ids.iter().filter_map(|id| spoiling(sheet, workspace, *id));
     Gain {
         sentence,
         command: findings.next().and_then(command).or(match missing {
@@ -237,10 +271,23 @@ fn gain(
 }
 
 fn failed<'s>(sheet: &'s Sheet, workspace: &str, id: CheckId) -> Option<&'s Finding> {
+    found(sheet, workspace, id, Status::Fail)
+}
+
+/// What takes a witness away.
+fn spoiling<'s>(sheet: &'s Sheet, workspace: &str, id: CheckId) -> Option<&'s Finding> {
+    let warned = || found(sheet, workspace, id, Status::Warn).filter(|_| spoils_all(id));
+    failed(sheet, workspace, id).or_else(warned)
+}
+
+fn found<'s>(
+    sheet: &'s Sheet,
+    workspace: &str,
+    id: CheckId,
+    status: Status,
+) -> Option<&'s Finding> {
     sheet.findings().iter().find(|one| {
-        one.id == id
-            && one.status == Status::Fail
-            && one.subject.workspace.as_deref() == Some(workspace)
+        one.id == id && one.status == status && one.subject.workspace.as_deref() == Some(workspace)
     })
 }
 
@@ -366,6 +413,64 @@ mod tests {
         assert_eq!(outlook.spark, Standing::Off);
         assert_eq!(outlook.gains.len(), 2);
         assert!(outlook.gains[1].sentence.contains("report mode"));
+    }
+
+    /// A sheet on which this check warns and every other is ok.
+    fn warning(id: CheckId, remedy: Remedy) -> Sheet {
+        let one = Subject::workspace("one", "main");
+        let mut sheet = Sheet::default();
+        for known in CheckId::ALL {
+            sheet.add(if known == id {
+                Finding::warn(id, &one, "some").with(remedy.clone())
+            } else {
+                Finding::ok(known, &one, "yes")
+            });
+        }
+        sheet
+    }
+
+    #[test]
+    fn a_grant_for_some_clusters_is_told_with_what_is_so_until_then() {
+        for (id, sentence) in [
+            (
+                CheckId::SparkAttach,
+                "the clusters named under `spark-attach` wait as if Spark did not speak, until their drivers let it in",
+            ),
+            (
+                CheckId::Terminate,
+                "the clusters named under `terminate` are never terminated, until it has the right to",
+            ),
+            (
+                CheckId::Unseen,
+                "the clusters named under `unseen` are never looked at, until they are shown to it",
+            ),
+        ] {
+            let of = |remedy| {
+                let sheet = warning(id, remedy);
+                outlook(&sheet, "one", Mode::Terminate, &default_policy())
+            };
+            let given = of(Remedy::grant("a right", "give it"));
+            let gain = Gain {
+                sentence: sentence.to_owned(),
+                command: Some("give it".to_owned()),
+            };
+            assert_eq!(given.gains, [gain]);
+            assert_eq!(hours(&given), Some(2), "{id}");
+            // Nothing is known to be missing.
+            assert_eq!(of(Remedy::look("look")).gains, [], "{id}");
+        }
+    }
+
+    #[test]
+    fn a_witness_that_a_warning_takes_away_is_told_with_its_command() {
+        let sheet = warning(CheckId::Metrics, Remedy::look("look at the metrics"));
+        let outlook = outlook(&sheet, "one", Mode::Terminate, &default_policy());
+        let gain = Gain {
+            sentence: "with the nodes witness a quiet cluster would wait for 2h instead of 12h"
+                .to_owned(),
+            command: Some("look at the metrics".to_owned()),
+        };
+        assert_eq!(outlook.gains, [gain]);
     }
 
     #[test]

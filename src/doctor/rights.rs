@@ -235,3 +235,114 @@ pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>]) -> Findin
     };
     Finding::ok(id, &subject, sentence)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Status;
+    use super::*;
+    use crate::policy::Access;
+
+    const DOOR: Door<'static> = Door {
+        workspace: "one",
+        principal: "main",
+        host: "adb-1.2.azuredatabricks.net",
+        resource_id: None,
+        client_id: None,
+        access: Access::Member,
+        cloud: "public",
+    };
+    const GIVE: &str = "terminate-clusters grant --workspace one --clusters all-purpose --apply";
+
+    fn told(levels: &[Result<Level, &str>]) -> Finding {
+        let asked: Vec<_> = levels
+            .iter()
+            .enumerate()
+            .map(|(place, level)| (format!("`c{place}`"), level.map_err(str::to_owned)))
+            .collect();
+        terminate(&DOOR, &Me::default(), &asked)
+    }
+
+    fn parts(finding: &Finding) -> (Status, &str, Option<&str>, Option<&str>) {
+        let remedy = finding.remedy.as_ref();
+        (
+            finding.status,
+            &finding.sentence,
+            remedy.and_then(|remedy| remedy.missing.as_deref()),
+            remedy.map(|remedy| remedy.command.as_str()),
+        )
+    }
+
+    #[test]
+    fn who_may_terminate_no_cluster_fails_with_the_grant() {
+        let all = [
+            Ok(Level::CanAttachTo),
+            Ok(Level::None),
+            Ok(Level::None),
+            Ok(Level::CanAttachTo),
+        ];
+        assert_eq!(
+            parts(&told(&all)),
+            (
+                Status::Fail,
+                "it lacks CAN_RESTART on 4 of 4 running clusters: `c0`, `c1`, `c2` and 1 more",
+                Some("CAN_RESTART on the clusters"),
+                Some(GIVE),
+            )
+        );
+    }
+
+    #[test]
+    fn who_may_terminate_some_clusters_is_warned_of_the_others() {
+        for other in [Ok(Level::CanRestart), Err("HTTP 403")] {
+            assert_eq!(
+                parts(&told(&[other, Ok(Level::CanAttachTo)])),
+                (
+                    Status::Warn,
+                    "it lacks CAN_RESTART on 1 of 2 running clusters: `c1`",
+                    Some("CAN_RESTART on the clusters"),
+                    Some(GIVE),
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn can_restart_and_more_is_enough_to_terminate() {
+        assert_eq!(
+            parts(&told(&[Ok(Level::CanRestart), Ok(Level::CanManage)])),
+            (
+                Status::Ok,
+                "it has CAN_RESTART or more on 2 running clusters; each new cluster needs that anew",
+                None,
+                None,
+            )
+        );
+    }
+
+    #[test]
+    fn a_right_to_terminate_that_is_not_told_is_neither_there_nor_missing() {
+        assert_eq!(
+            parts(&told(&[
+                Ok(Level::CanRestart),
+                Err("HTTP 403"),
+                Err("HTTP 500")
+            ])),
+            (
+                Status::Warn,
+                "whether it has CAN_RESTART is not told for 2 of 3 running clusters: HTTP 403",
+                None,
+                Some("terminate-clusters grant --workspace one --clusters all-purpose"),
+            )
+        );
+    }
+
+    #[test]
+    fn an_admin_may_terminate_every_cluster_and_nobody_is_told_of_none() {
+        let admin = Me {
+            groups: vec!["admins".to_owned()],
+            ..Me::default()
+        };
+        assert_eq!(terminate(&DOOR, &admin, &[]).status, Status::Ok);
+        assert_eq!(told(&[]).status, Status::Skipped);
+    }
+}

@@ -126,6 +126,51 @@ fn a_right_to_terminate_that_cannot_be_read_is_not_guessed() {
 }
 
 #[test]
+fn who_lacks_can_restart_is_told_the_grant_and_what_it_buys() {
+    const GIVE: &str = "terminate-clusters grant --workspace one --clusters all-purpose --apply";
+    let all = member(Permission::CanAttachTo).shows_permissions();
+    let some = all
+        .clone()
+        .cluster(Cluster::idle("ours").permission(MAIN, Permission::CanRestart));
+
+    let sheet = scene_of(all).examine();
+    let failed = sheet.failure();
+    assert_eq!(failed["id"], "terminate", "{sheet}");
+    assert_eq!(
+        failed["sentence"],
+        format!("it lacks CAN_RESTART on 1 of 1 running cluster: `idle` [{ID}]")
+    );
+    assert_eq!(failed["missing"], "CAN_RESTART on the clusters");
+    assert_eq!(failed["command"], GIVE);
+    let gain = &sheet.outlooks[0]["gains"][0];
+    assert_eq!(
+        gain["sentence"],
+        "`terminate` stands in the way of every termination"
+    );
+    assert_eq!(gain["command"], GIVE);
+
+    let sheet = scene_of(some).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let check = sheet.check("terminate");
+    assert_eq!(check["status"], "warn", "{sheet}");
+    assert_eq!(
+        check["sentence"],
+        format!("it lacks CAN_RESTART on 1 of 2 running clusters: `idle` [{ID}]")
+    );
+    assert_eq!(check["command"], GIVE);
+    let gain = &sheet.outlooks[0]["gains"][0];
+    assert_eq!(
+        gain["sentence"],
+        "the clusters named under `terminate` are never terminated, until it has the right to"
+    );
+    assert_eq!(gain["command"], GIVE);
+
+    let sheet = scene_of(member(Permission::CanRestart).shows_permissions()).examine();
+    assert_eq!(sheet.status("terminate"), "ok", "{sheet}");
+    assert_eq!(sheet.outlooks[0]["gains"], serde_json::json!([]), "{sheet}");
+}
+
+#[test]
 fn a_driver_that_refuses_asks_for_the_right_to_attach() {
     let forbidden = Cluster::idle("locked").driver(DriverProxy::Status(403));
     let scene = scene_of(Workspace::named("one").cluster(forbidden.clone()));
@@ -239,6 +284,8 @@ fn metrics_that_lag_are_no_witness() {
         "{check}"
     );
     assert_eq!(sheet.outlooks[0]["nodes"], "missing");
+    let gain = &sheet.outlooks[0]["gains"][0];
+    assert_eq!(gain["command"], check["command"]);
     let empty = idle().metrics(Machine::All, &MetricsQuirk::NoData);
     let sheet = scene_of(Workspace::named("one").cluster(empty)).examine();
     assert_eq!(sheet.status("metrics"), "warn", "{sheet}");
@@ -255,6 +302,12 @@ fn a_cluster_that_is_hidden_is_found_by_its_machines() {
     let sheet = scene_of(workspace).examine();
     let check = sheet.check("unseen");
     assert_eq!(check["status"], "warn", "{sheet}");
+    let gain = &sheet.outlooks[0]["gains"][0];
+    assert_eq!(
+        gain["sentence"],
+        "the clusters named under `unseen` are never looked at, until they are shown to it"
+    );
+    assert_eq!(gain["command"], check["command"]);
     assert_eq!(
         check["sentence"],
         "1 cluster with machines in Azure is hidden from it (others' job clusters can be among them): `0101-000000-theirs01`"
