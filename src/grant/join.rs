@@ -41,11 +41,11 @@ pub enum JoinProblem {
     /// There is no token for Azure's service management.
     NoToken(TokenError),
     /// The workspace does not take that token.
-    TokenRefused,
+    TokenRefused(CallError),
     /// The resource id is not the workspace's.
-    WrongResourceId,
+    WrongResourceId(CallError),
     /// The principal has no right on the resource that would let it join.
-    NoRight,
+    NoRight(CallError),
     /// Anything else.
     Other(AccessProblem, CallError),
 }
@@ -122,11 +122,11 @@ impl JoinProblem {
             problem,
             AccessProblem::NotAMember | AccessProblem::Forbidden
         ) {
-            Self::NoRight
+            Self::NoRight(error)
         } else if problem == AccessProblem::WorkspaceNotFound {
-            Self::WrongResourceId
+            Self::WrongResourceId(error)
         } else if is_of_the_token {
-            Self::TokenRefused
+            Self::TokenRefused(error)
         } else {
             Self::Other(problem, error)
         }
@@ -139,17 +139,20 @@ impl fmt::Display for JoinProblem {
             Self::NoToken(why) => {
                 write!(f, "there is no token for Azure's service management: {why}")
             }
-            Self::TokenRefused => f.write_str(
+            Self::TokenRefused(error) => write!(
+                f,
                 "the workspace does not accept the token for Azure's service management: check \
-                 that tenant and cloud are the workspace's",
+                 that tenant and cloud are the workspace's ({error})",
             ),
-            Self::WrongResourceId => f.write_str(
+            Self::WrongResourceId(error) => write!(
+                f,
                 "the resource id is not this workspace's: compare `resource_id` with the \
-                 workspace's JSON view in the portal, and whether it still exists",
+                 workspace's JSON view in the portal, and whether it still exists ({error})",
             ),
-            Self::NoRight => f.write_str(
+            Self::NoRight(error) => write!(
+                f,
                 "the principal has no right on the workspace's resource that would let it join: \
-                 give it Contributor there, or add it with `terminate-clusters grant`",
+                 give it Contributor there, or add it with `terminate-clusters grant` ({error})",
             ),
             Self::Other(problem, error) => write!(f, "{problem} ({error})"),
         }

@@ -161,11 +161,14 @@ fn only_who_is_refused_as_no_member_tries_to_join() {
 }
 
 #[test]
-fn what_keeps_it_from_joining_is_told_with_what_to_do() {
+fn what_keeps_it_from_joining_is_told_with_what_was_answered_and_what_to_do() {
     let no_right = Scene::of(World::new().workspace(workspace()));
     let swept = no_right.sweep();
     let failure = swept.only_failure();
     assert!(failure.contains("give it Contributor there"), "{failure}");
+    let asked = "(join the workspace at ";
+    assert!(failure.contains(asked), "{failure}");
+    assert!(failure.contains(": HTTP 403"), "{failure}");
     assert_eq!((joinings(&no_right), is_member(&no_right)), (1, false));
 
     let elsewhere = scene(workspace());
@@ -177,6 +180,7 @@ fn what_keeps_it_from_joining_is_told_with_what_to_do() {
         failure.contains("the resource id is not this workspace's"),
         "{failure}"
     );
+    assert!(failure.contains(asked), "{failure}");
 
     let refused = scene(workspace());
     let body = r#"{"error_code":403,"message":"Invalid access token."}"#;
@@ -189,6 +193,7 @@ fn what_keeps_it_from_joining_is_told_with_what_to_do() {
         failure.contains("does not accept the token for Azure's service management"),
         "{failure}"
     );
+    assert!(failure.contains(asked), "{failure}");
 
     let no_token = scene(workspace());
     let body = r#"{"error":"invalid_resource","error_description":"AADSTS500011: no","error_codes":[500011]}"#;
