@@ -368,7 +368,12 @@ fn a_missing_streaming_page_is_believed_only_where_it_could_appear() {
         .fault(environment, Times::Always, Fault::html(404));
     let swept = sweep(&scene);
     assert_unknown(&swept, "off", "streaming", "switched off on this cluster");
-    assert_unknown(&swept, "redacted", "streaming", "can't be told");
+    assert_unknown(
+        &swept,
+        "redacted",
+        "streaming",
+        "can't be told) to: read the Spark environment",
+    );
     assert_unknown(&swept, "unreadable", "streaming", "404");
     assert_unknown(&swept, "elsewhere", "streaming", "redirects elsewhere");
     for name in ["on", "default", "bare"] {
@@ -476,7 +481,12 @@ fn no_setting_of_a_cluster_gets_into_a_report_or_a_log() {
     .set("TERMINATE_CLUSTERS_LOG", "debug");
     let swept = sweep(&scene);
     assert_eq!(swept.said_of("on"), "terminated: both_witnesses");
-    assert_unknown(&swept, "odd", "streaming", "can't be told");
+    assert_unknown(
+        &swept,
+        "odd",
+        "streaming",
+        "can't be told) to: read the Spark environment",
+    );
     assert_eq!(swept.cluster("no-metrics")["outcome"], Value::from("kept"));
     assert!(!swept.to_string().contains("dapi"), "{swept}");
 }

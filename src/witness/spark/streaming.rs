@@ -61,7 +61,10 @@ pub fn never_any(environment: &Result<Environment, Why>) -> Signal<StreamingView
         }) => Signal::unknown("the streaming page is switched off on this cluster"),
         Ok(Environment {
             shows_streams: None,
-        }) => Signal::unknown("whether there would be a streaming page can't be told"),
+        }) => Signal::unknown(
+            "the driver proxy's answer is not understood (whether there would be a streaming \
+             page can't be told) to: read the Spark environment",
+        ),
         Err(why) => Signal::Unknown(why.clone()),
     }
 }
