@@ -17,6 +17,8 @@ mod document;
 mod endpoints;
 #[path = "faults/kinds.rs"]
 mod kinds;
+#[path = "faults/logins.rs"]
+mod logins;
 mod support;
 #[path = "faults/sweeps.rs"]
 mod sweeps;

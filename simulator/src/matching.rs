@@ -15,7 +15,7 @@ pub struct Match {
     path_part: Option<String>,
     query_part: Option<(String, String)>,
     cluster: Option<String>,
-    body_part: Option<String>,
+    body_parts: Vec<String>,
     header: Option<(String, bool)>,
     query_absent: Option<String>,
 }
@@ -91,10 +91,10 @@ impl Match {
         self
     }
 
-    /// And a body that contains this.
+    /// And a body that contains this, beside what was named before.
     #[must_use]
     pub fn body(mut self, part: &str) -> Self {
-        self.body_part = Some(part.to_owned());
+        self.body_parts.push(part.to_owned());
         self
     }
 
@@ -129,7 +129,7 @@ impl Match {
             path_part,
             query_part,
             cluster,
-            body_part,
+            body_parts,
             header,
             query_absent,
         } = self;
@@ -154,9 +154,7 @@ impl Match {
                     .any(|value| value.contains(part))
             })
             && cluster.as_ref().is_none_or(|id| request.names_cluster(id))
-            && body_part
-                .as_ref()
-                .is_none_or(|part| String::from_utf8_lossy(&request.body).contains(part))
+            && Self::matches_body(&request.body, body_parts)
             && query_absent
                 .as_ref()
                 .is_none_or(|key| request.query.first(key).is_none())
@@ -168,6 +166,11 @@ impl Match {
     /// Whether a connection to this host, of which nothing else is known yet, meets the condition on it.
     pub(crate) fn matches_connection(&self, host: &str) -> bool {
         Self::matches_host(host, self.host.as_ref())
+    }
+
+    fn matches_body(actual: &[u8], parts: &[String]) -> bool {
+        let actual = String::from_utf8_lossy(actual);
+        parts.iter().all(|part| actual.contains(part))
     }
 
     fn matches_host(actual: &str, wanted: Option<&String>) -> bool {

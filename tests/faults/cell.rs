@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::endpoints::ENDPOINTS;
-use crate::kinds::KINDS;
+use crate::kinds::{KINDS, OVER_THE_CAP};
 
 /// One cell.
 pub(crate) struct Cell {
@@ -22,6 +22,8 @@ pub(crate) struct Cell {
 
 /// What the process left of one workspace.
 pub(crate) struct Left<'s> {
+    /// The principal that is its alone, if it has one.
+    pub(crate) principal: &'s str,
     /// Its report, as JSON.
     pub(crate) workspace: &'s Value,
     /// The end of the whole report.
@@ -30,16 +32,27 @@ pub(crate) struct Left<'s> {
     pub(crate) names: &'s [(String, &'static str)],
 }
 
+impl Left<'_> {
+    /// Whether a failure is this workspace's, its principal's, or the whole sweep's.
+    fn is_concerned(&self, failure: &Value) -> bool {
+        if let Some(of) = failure["workspace"].as_str() {
+            return self.workspace["workspace"] == of;
+        }
+        let sentence = failure["sentence"].as_str().unwrap();
+        match sentence.strip_prefix("principal `") {
+            Some(rest) => rest.split('`').next() == Some(self.principal),
+            None => true,
+        }
+    }
+}
+
 impl Cell {
     pub(crate) fn new(endpoint: usize, kind: usize, left: &Left<'_>) -> Self {
         let plain = |text: &str| without_numbers(text, left.names);
         let failures = [&left.workspace["failures"], &left.closing["failures"]];
         let failures = failures.into_iter().filter_map(Value::as_array).flatten();
         let mut told: Vec<String> = failures
-            .filter(|failure| {
-                let of = &failure["workspace"];
-                of.is_null() || *of == left.workspace["workspace"]
-            })
+            .filter(|failure| left.is_concerned(failure))
             .map(|failure| {
                 let text = |key: &str| failure[key].as_str().unwrap();
                 format!("failure `{}`: {}", text("kind"), plain(text("sentence")))
@@ -92,7 +105,9 @@ impl Cell {
     pub(crate) fn complaint(&self) -> Option<String> {
         let (endpoint, kind) = (&ENDPOINTS[self.endpoint], &KINDS[self.kind]);
         if self.was_harmless() {
-            return None;
+            // Else the product's cap is another than the one that was overrun here.
+            let is_too_small = kind.name == OVER_THE_CAP && endpoint.hangs_on_body;
+            return is_too_small.then(|| format!("{}: read all the same", endpoint.request));
         }
         let all = self.told.join("; ");
         let names_cause = kind.told_as.iter().any(|words| all.contains(words));

@@ -6,6 +6,8 @@ use simulator::world::{
     Cluster, Load, Machine, Run, Spark, SparkJob, SqlExecution, Stream, Workspace, hours, minutes,
 };
 
+use crate::logins::{Login, identity_of, principal_of, secret_of};
+
 /// Whose endpoint it is, and so what a fault of it can strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -13,6 +15,8 @@ pub(crate) enum Reach {
     Workspace,
     /// A path of Azure Resource Manager that names one workspace.
     Arm,
+    /// What one principal needs: only the workspace that is swept as this one is struck.
+    Principal,
     /// What the whole sweep needs: vault, Entra, managed identity.
     Sweep,
 }
@@ -36,7 +40,11 @@ pub(crate) struct Endpoint {
     pub(crate) busy: fn(Workspace) -> Workspace,
     /// The largest answer that is read, in bytes.
     pub(crate) cap: usize,
+    /// Whether anything hangs on the body of the answer; else its status says it all.
+    pub(crate) hangs_on_body: bool,
     pub(crate) struck: Struck,
+    /// As whom its workspaces are swept.
+    pub(crate) login: Login,
 }
 
 /// Who can say that a cluster is idle.
@@ -74,7 +82,9 @@ const fn databricks(
         witness: Witness::Spark,
         busy,
         cap: 32 * MIB,
+        hangs_on_body: true,
         struck: Struck::Answers,
+        login: Login::Main,
     }
 }
 
@@ -86,7 +96,7 @@ const fn driver(
     busy: fn(Workspace) -> Workspace,
 ) -> Endpoint {
     Endpoint {
-        cap: 4 * MIB,
+        cap: 8 * MIB,
         ..databricks(request, purpose, named_by, matcher, busy)
     }
 }
@@ -115,6 +125,20 @@ const fn of_the_sweep(
         reach: Reach::Sweep,
         cap: MIB,
         ..databricks(request, purpose, named_by, matcher, spark_job)
+    }
+}
+
+const fn of_a_principal(
+    login: Login,
+    request: &'static str,
+    purpose: &'static str,
+    named_by: &'static [&'static str],
+    matcher: fn(&Workspace) -> Match,
+) -> Endpoint {
+    Endpoint {
+        reach: Reach::Principal,
+        login,
+        ..of_the_sweep(request, purpose, named_by, matcher)
     }
 }
 
@@ -168,6 +192,34 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             |_| Match::token_request().body("management.azure.com"),
         )
     },
+    of_a_principal(
+        Login::Certificate,
+        "GET {vault}/secrets/{name}, of a certificate",
+        "the certificate and key of a service principal",
+        &["secret"],
+        |one| Match::path(&format!("/secrets/{}", secret_of(one))).with_header("authorization"),
+    ),
+    of_a_principal(
+        Login::ManagedIdentity,
+        "GET {IDENTITY_ENDPOINT}, for Databricks",
+        "the token of a managed identity that is the principal itself",
+        &["App Service gave no token"],
+        |one| Match::host("managed-identity").query("client_id", &principal_of(one).client_id),
+    ),
+    of_a_principal(
+        Login::Federated,
+        "GET {IDENTITY_ENDPOINT}, for the exchange",
+        "the token by which a managed identity proves an application",
+        &["App Service gave no token", "App Service answered"],
+        |one| Match::host("managed-identity").query("client_id", &identity_of(one).client_id),
+    ),
+    of_a_principal(
+        Login::Federated,
+        "POST login.microsoftonline.com, with a managed identity's token",
+        "the token of the application that it proves",
+        &["Databricks"],
+        |one| Match::token_request().body(&principal_of(one).client_id),
+    ),
     Endpoint {
         struck: Struck::AnswersAndConnections,
         ..databricks(
@@ -175,6 +227,27 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             "the clusters",
             &["list clusters"],
             |one| ends(one, "/clusters/list"),
+            spark_job,
+        )
+    },
+    of_a_principal(
+        Login::Contributor,
+        "POST login.microsoftonline.com, for Azure's service management",
+        "the second token with which a contributor joins",
+        &["Azure's service management"],
+        |one| {
+            let asks = Match::token_request().body(&principal_of(one).client_id);
+            asks.body("management.core.windows.net")
+        },
+    ),
+    Endpoint {
+        cap: 4 * MIB,
+        login: Login::Contributor,
+        ..databricks(
+            "GET /api/2.0/preview/scim/v2/Me, with the second token",
+            "the membership, where `access` is `contributor` and the plain token was refused",
+            &["join the workspace"],
+            |one| at(one, "/scim/").with_header("x-databricks-azure-sp-management-token"),
             spark_job,
         )
     },
@@ -254,14 +327,29 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         |one| ends(one, "/jobs").without_query("status"),
         spark_job,
     ),
+    Endpoint {
+        // Without a query ever the page redirects.
+        hangs_on_body: false,
+        ..driver(
+            "GET …/StreamingQuery/",
+            "active streaming queries",
+            &["the streaming page"],
+            |one| at(one, "/StreamingQuery"),
+            |one| {
+                let quiet = Stream::live("orders", hours(300)).without_data();
+                spark(one, Spark::quiet().stream(quiet))
+            },
+        )
+    },
     driver(
-        "GET …/StreamingQuery/",
-        "active streaming queries",
-        &["the streaming page"],
-        |one| at(one, "/StreamingQuery"),
+        "GET …/applications/{id}/environment",
+        "whether there would be a streaming page, where it redirects",
+        &["read the Spark environment"],
+        |one| ends(one, "/environment"),
         |one| {
             let quiet = Stream::live("orders", hours(300)).without_data();
-            spark(one, Spark::quiet().stream(quiet))
+            let hidden = Spark::quiet().stream(quiet).without_stream_threads();
+            spark(one, hidden.conf("spark.sql.streaming.ui.enabled", "false"))
         },
     ),
     driver(
@@ -301,12 +389,15 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             |one| arm_path(&one.resource_id),
         )
     },
-    arm(
-        "GET management.azure.com, the VMs",
-        "the machines of the managed resource group",
-        &["list the VMs of the managed resource group"],
-        |one| arm_path(&one.managed_group_id).path_suffix("/virtualMachines"),
-    ),
+    Endpoint {
+        cap: 16 * MIB,
+        ..arm(
+            "GET management.azure.com, the VMs",
+            "the machines of the managed resource group",
+            &["list the VMs of the managed resource group"],
+            |one| arm_path(&one.managed_group_id).path_suffix("/virtualMachines"),
+        )
+    },
     arm(
         "GET management.azure.com, metrics of a VM",
         "the load of machines",
@@ -335,6 +426,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         cap: 4 * MIB,
+        hangs_on_body: false,
         ..databricks(
             "POST /api/2.1/clusters/delete",
             "the termination",

@@ -81,6 +81,8 @@ const SHAPE: &[&str] = &[
 ];
 const LED_AWAY: &str = "redirects elsewhere";
 
+pub(crate) const OVER_THE_CAP: &str = "body over the cap";
+
 /// All of them.
 pub(crate) const KINDS: &[Kind] = &[
     connection("connection refused", &["no connection"], |_| {
@@ -103,7 +105,7 @@ pub(crate) const KINDS: &[Kind] = &[
     silence("body too slow", |_| {
         Fault::SlowBody(Duration::from_millis(600))
     }),
-    answer("body over the cap", &["too large"], |endpoint| {
+    answer(OVER_THE_CAP, &["too large"], |endpoint| {
         Fault::OverlongBody(endpoint.cap)
     }),
     answer("301 to another host", &["301", LED_AWAY], |_| {

@@ -14,6 +14,7 @@ use simulator::{Match, Times};
 use crate::cell::{Cell, Left};
 use crate::endpoints::{ENDPOINTS, Endpoint, Reach, Struck, Witness, idle};
 use crate::kinds::{self, ELSEWHERE, KINDS, Kind, Patience, Strikes};
+use crate::logins::{identity_of, principal_of};
 use crate::support::{BINARY, Scene};
 
 /// When a sweep must have ended, by its own settings.
@@ -57,7 +58,7 @@ pub(crate) fn jobs() -> Vec<Job> {
 /// that a subscription, which all workspaces here share, asks too much.
 fn strikes_all(endpoint: &Endpoint, kind: &Kind) -> bool {
     match endpoint.reach {
-        Reach::Workspace => false,
+        Reach::Workspace | Reach::Principal => false,
         Reach::Arm => kind.name.starts_with("429"),
         Reach::Sweep => true,
     }
@@ -84,10 +85,7 @@ impl Job {
         } else {
             vec![self.workspace(OTHER)]
         };
-        let world = World::new()
-            .workspaces(struck.clone())
-            .workspaces(others.clone());
-        let scene = self.scene(world);
+        let scene = self.scene(struck.iter().chain(&others));
         for (kind, workspace) in self.kinds.iter().zip(&struck) {
             strike(&scene, endpoint, &KINDS[*kind], workspace);
         }
@@ -115,7 +113,9 @@ impl Job {
             .zip(&struck)
             .map(|(kind, workspace)| {
                 let names = names(&scene, workspace);
+                let principal = principal_of(workspace).name;
                 let left = Left {
+                    principal: &principal,
                     workspace: report_of(&lines, &workspace.name),
                     closing: &closing,
                     names: &names,
@@ -130,8 +130,12 @@ impl Job {
         (endpoint.busy)(Workspace::named(name).cluster(idle("idle")))
     }
 
-    fn scene(&self, world: World) -> Scene {
+    fn scene<'w>(&self, workspaces: impl Iterator<Item = &'w Workspace>) -> Scene {
         let endpoint = &ENDPOINTS[self.endpoint];
+        let mut principals = String::new();
+        let world = workspaces.fold(World::new(), |world, one| {
+            endpoint.login.arrange(world, one.clone(), &mut principals)
+        });
         let mut scene = Scene::of(world)
             .policy(endpoint.policy)
             .set("TERMINATE_CLUSTERS_MODE", "terminate")
@@ -153,7 +157,7 @@ impl Job {
             ),
             Witness::Nodes => ("nodes_alone_suffices = true", ""),
         };
-        tables.clone_into(&mut scene.further_tables);
+        scene.further_tables = tables.to_owned() + &principals;
         scene.policy(line)
     }
 
@@ -189,7 +193,7 @@ fn strike(scene: &Scene, endpoint: &Endpoint, kind: &Kind, workspace: &Workspace
     let matcher = match (kind.strikes, endpoint.reach) {
         (Strikes::Answers, _) => (endpoint.matcher)(workspace),
         (Strikes::Connections, Reach::Workspace | Reach::Arm) => Match::host(&workspace.host),
-        (Strikes::Connections, Reach::Sweep) => Match::host(host_of(endpoint)),
+        (Strikes::Connections, Reach::Principal | Reach::Sweep) => Match::host(host_of(endpoint)),
     };
     scene.simulator.fault(matcher, Times::Always, fault);
 }
@@ -257,6 +261,9 @@ fn names(scene: &Scene, workspace: &Workspace) -> Vec<(String, &'static str)> {
     scene.simulator.world(|world| {
         let id = |name| world.cluster_id(&workspace.name, name);
         vec![
+            (principal_of(workspace).name, "<principal>"),
+            (principal_of(workspace).client_id, "<client id>"),
+            (identity_of(workspace).client_id, "<client id>"),
             (workspace.host.clone(), "<workspace>"),
             (id("idle"), "<cluster>"),
             (id("busy"), "<cluster>"),
