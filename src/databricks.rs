@@ -290,6 +290,7 @@ impl Databricks {
             verb,
             target: format!("{host}/{path}"),
             attempts: 1,
+            may_be_done: true,
             elapsed: Duration::ZERO,
             cause: CallErrorCause::Shape(why),
         }

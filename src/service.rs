@@ -28,6 +28,7 @@ use crate::identity::{Audience, Token, TokenSource};
 use crate::retry::{self, Outcome};
 use crate::timestamp::Timestamp;
 use crate::transport::{Network, TransportError, one_line};
+use attempt::Tries;
 use wire::{Wanted, accept, describe, request, target, without_tokens};
 
 pub use error::{CallError, CallErrorCause, StatusError};
@@ -188,13 +189,13 @@ impl Service {
         read: impl Fn(&Bytes, &Token) -> Result<T, CallErrorCause>,
     ) -> Result<T, CallError> {
         let started = Instant::now();
-        let mut attempts = 0;
+        let mut tries = Tries::default();
         let url = target(&self.base, ask);
         let result = match &url {
             // A timeout polls once before it looks at the clock, and a poll can send.
             Ok(_) if started >= self.lane.deadline() => Err(CallErrorCause::Deadline),
             Ok(url) => {
-                let work = self.attempt_until_final(ask, url, wanted, &mut attempts, started);
+                let work = self.attempt_until_final(ask, url, wanted, &mut tries, started);
                 match tokio::time::timeout_at(self.lane.deadline(), work).await {
                     Ok(Ok((body, token))) => read(&body, &token),
                     Ok(Err(cause)) => Err(cause),
@@ -206,7 +207,8 @@ impl Service {
         result.map_err(|cause| CallError {
             verb: ask.verb,
             target: describe(url.as_ref().unwrap_or(&self.base)),
-            attempts,
+            attempts: tries.begun,
+            may_be_done: tries.may_be_done,
             elapsed: whole_millis(started.elapsed()),
             cause,
         })
@@ -217,7 +219,7 @@ impl Service {
         ask: &Ask<'_>,
         url: &Url,
         wanted: Wanted,
-        attempts: &mut u32,
+        tries: &mut Tries,
         started: Instant,
     ) -> Result<(Bytes, Token), CallErrorCause> {
         let mut renewed = 0;
@@ -228,7 +230,7 @@ impl Service {
                 .token(self.audience)
                 .await
                 .map_err(CallErrorCause::Token)?;
-            let failure = match self.exchange(ask, url, wanted, &token, attempts).await {
+            let failure = match self.exchange(ask, url, wanted, &token, tries).await {
                 Ok(body) => {
                     if !ask.from_users {
                         self.fresh_token_refused.store(false, Ordering::Relaxed);
@@ -257,7 +259,7 @@ impl Service {
             let wait = retry::next_wait(
                 &self.network.limits.retry(),
                 verdict,
-                *attempts - renewed,
+                tries.begun - renewed,
                 started.elapsed(),
                 left,
                 fastrand::f64(),
@@ -299,7 +301,7 @@ impl Service {
         url: &Url,
         wanted: Wanted,
         token: &Token,
-        attempts: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Bytes, Failure> {
         let request = request(ask, url, wanted, token)
             .map_err(|why| Failure::new(CallErrorCause::Transport(why), None))?;
@@ -310,7 +312,9 @@ impl Service {
         if ask.until.is_some_and(|until| started >= until) {
             return Err(Failure::new(CallErrorCause::TooLate, None));
         }
-        *attempts += 1;
+        tries.begun += 1;
+        // The deadline may end this while the request is under way.
+        let was_open = std::mem::replace(&mut tries.may_be_done, true);
         let sent_at = self.network.clock.now();
         let patience = self.network.limits.request_timeout;
         let sending = tokio::time::timeout(patience, self.network.transport.send(request));
@@ -321,7 +325,8 @@ impl Service {
         if !attempt::was_refused(&answer) {
             self.lane.meter().add(ask.stage, elapsed);
         }
-        attempt::log(ask, url, *attempts, elapsed, &answer);
+        tries.may_be_done = was_open || !attempt::did_nothing(&answer);
+        attempt::log(ask, url, tries.begun, elapsed, &answer);
         match answer {
             Ok(answer) => {
                 if self.audience == Audience::Databricks && !ask.from_users {

@@ -119,7 +119,7 @@ pub async fn sweep(
         has_joined,
         refused,
     } = entry::enter(workspace, clients, rules).await;
-    let seen = listing.complete.is_ok() || !listing.clusters.is_empty();
+    let seen = entry::is_let_in(&listing);
     let mut report = if seen {
         visit.clusters(listing).await
     } else {

@@ -27,6 +27,11 @@ const ONE_CAP: usize = 4 << 20;
 pub const NOT_SPREAD: &str = "the call that makes it a member was answered, and the workspace \
     still does not let it in: a membership takes a while to spread, so the next run may find it";
 
+/// What is told where no answer tells whether the principal has joined.
+pub const MAY_HAVE_JOINED: &str = "the workspace may have acted on that call all the same, so the \
+    service principal may have become a workspace admin here: look there whether it is in the \
+    group `admins`";
+
 /// The way into a workspace for a principal that is a contributor on its resource.
 #[derive(Debug, Clone)]
 pub struct Joiner {
@@ -84,7 +89,8 @@ impl Joiner {
     ///
     /// # Errors
     ///
-    /// A [`JoinProblem`]; the principal is then what it was before, as far as anyone can tell.
+    /// A [`JoinProblem`]; the principal is then what it was before, unless the problem says
+    /// that it [may have joined](JoinProblem::may_have_joined).
     pub async fn join(&self) -> Result<(), JoinProblem> {
         let management = self.tokens.token(Audience::Management).await;
         let management = management.map_err(JoinProblem::NoToken)?;
@@ -108,6 +114,19 @@ impl Joiner {
 }
 
 impl JoinProblem {
+    /// Whether the call may have been acted on, and only its answer be missing. Who
+    /// reports it has to look again, or to say so.
+    #[must_use]
+    pub fn may_have_joined(&self) -> bool {
+        match self {
+            Self::NoToken(_)
+            | Self::TokenRefused(_)
+            | Self::WrongResourceId(_)
+            | Self::NoRight(_) => false,
+            Self::Other(_, error) => error.may_be_done,
+        }
+    }
+
     /// The plain token was known and refused as no member's just before, so what is
     /// wrong with a token now is wrong with the second one.
     fn of(error: CallError) -> Self {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apply::{self, Hand};
-use super::join::{self, Joiner};
+use super::join::{self, JoinProblem, Joiner};
 use super::members::Members;
 use super::plan::{self, Change, Grantee, Right, Wish};
 use super::{Acting, Granted, Grants, Step, StepOutcome, Target, Wishes};
@@ -174,7 +174,10 @@ impl<'g> Visit<'g> {
             return Ok(false);
         }
         let joined = match joiner.join().await {
-            Ok(()) => self.wait_for_entry(members).await,
+            Ok(()) => self.wait_for_entry(members, None).await,
+            Err(problem) if problem.may_have_joined() => {
+                self.wait_for_entry(members, Some(problem)).await
+            }
             Err(problem) => Err(problem.to_string()),
         };
         let has_joined = joined.is_ok();
@@ -188,7 +191,13 @@ impl<'g> Visit<'g> {
         Ok(has_joined)
     }
 
-    async fn wait_for_entry(&self, members: &Members) -> Result<(), String> {
+    /// Waits until the workspace knows the principal as an admin. `lost` is what came
+    /// instead of the joining's answer; then nothing but being let in shows what it did.
+    async fn wait_for_entry(
+        &self,
+        members: &Members,
+        lost: Option<JoinProblem>,
+    ) -> Result<(), String> {
         let waiting = self.grants.patience.begin(self.grants.deadline);
         loop {
             match members.is_admin().await {
@@ -199,12 +208,16 @@ impl<'g> Visit<'g> {
                             .to_owned(),
                     );
                 }
-                Err(error) if self.is_to_join(&error) => {
-                    if !waiting.again().await {
-                        return Err(join::NOT_SPREAD.to_owned());
-                    }
+                Err(error) if lost.is_none() && !self.is_to_join(&error) => {
+                    return Err(self.refusal(&error));
                 }
-                Err(error) => return Err(self.refusal(&error)),
+                Err(_) if waiting.again().await => {}
+                Err(_) => {
+                    return Err(match lost {
+                        Some(problem) => format!("{problem}; {}", join::MAY_HAVE_JOINED),
+                        None => join::NOT_SPREAD.to_owned(),
+                    });
+                }
             }
         }
     }

@@ -44,6 +44,23 @@ pub(super) async fn patiently<T>(
     answer.await
 }
 
+/// The attempts of one call so far.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    pub(super) begun: u32,
+    /// Whether one of them may have been acted on without a good answer.
+    pub(super) may_be_done: bool,
+}
+
+/// Whether it is certain that the other side did nothing: the request never arrived,
+/// or was refused. 408 can come after the work has begun.
+pub(super) fn did_nothing(answer: &Result<Response<Bytes>, TransportError>) -> bool {
+    match answer {
+        Ok(answer) => answer.status().is_client_error() && answer.status() != 408,
+        Err(why) => why.never_sent,
+    }
+}
+
 pub(super) fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> bool {
     answer
         .as_ref()

@@ -20,6 +20,9 @@ pub struct CallError {
     pub target: String,
     pub attempts: u32,
     pub elapsed: Duration,
+    /// Whether the other side may have done what it was asked, because one of the
+    /// attempts may have arrived and was not clearly refused.
+    pub may_be_done: bool,
     pub cause: CallErrorCause,
 }
 

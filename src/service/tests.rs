@@ -543,6 +543,41 @@ async fn no_part_of_a_token_is_left_where_the_kept_text_is_cut() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_or_never_sent_is_not_done_and_anything_else_may_be() {
+    let never_sent = || {
+        let kind = TransportErrorKind::Connect;
+        Err(TransportError::new(kind, true, "refused"))
+    };
+    let json = "application/json";
+    for (script, may_be_done) in [
+        (vec![answer(403, json, "{}")], false),
+        (vec![throttled("1"), answer(404, json, "{}")], false),
+        ((0..4).map(|_| never_sent()).collect(), false),
+        (vec![reset(), answer(403, json, "{}")], true),
+        ((0..4).map(|_| reset()).collect(), true),
+        (vec![answer(500, json, "{}")], true),
+        (vec![answer(200, "text/html", "<p>")], true),
+        (vec![answer(200, json, "no JSON")], true),
+    ] {
+        let shown = format!("{script:?}");
+        let (service, _) = scripted(script);
+        let error = fails(&service, ask()).await;
+        assert_eq!(error.may_be_done, may_be_done, "{shown}: {error}");
+    }
+    let (service, _) = service(|_| std::future::pending());
+    let lane = Lane::new(
+        &service.network.limits,
+        Instant::now() + Duration::from_secs(1),
+    );
+    let cut = Service {
+        lane: Arc::new(lane),
+        ..service
+    };
+    assert!(fails(&cut, ask()).await.may_be_done, "under way");
+    assert!(!fails(&cut, ask()).await.may_be_done, "too late to be sent");
+}
+
 /// A second token, as a contributor sends one.
 fn joining() -> Option<Joining> {
     let resource_id = "/subscriptions/s".to_owned();

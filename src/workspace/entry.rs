@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::databricks::ClusterListing;
 use crate::databricks::access::AccessProblem;
 use crate::escape::Shown;
-use crate::grant::join;
+use crate::grant::join::{self, JoinProblem};
 use crate::policy::Access;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
 use crate::signals::gather::Gatherer;
@@ -70,24 +70,55 @@ pub(super) async fn enter(workspace: &Workspace, clients: &Clients, rules: &Swee
         let refused = Some(told(only_reported(workspace)));
         return entered(listing, false, refused);
     };
-    if let Err(problem) = joiner.join().await {
-        let refused = Some(told(format!("it could not join by itself: {problem}")));
-        return entered(listing, false, refused);
-    }
+    let lost = match joiner.join().await {
+        Ok(()) => None,
+        Err(problem) if problem.may_have_joined() => Some(problem),
+        Err(problem) => {
+            let refused = Some(told(format!("it could not join by itself: {problem}")));
+            return entered(listing, false, refused);
+        }
+    };
+    let listing = list_once_let_in(clients, rules, lost.is_some()).await;
     let name = Shown::name(&workspace.name).to_string();
-    tracing::warn!(workspace = name, "Joined workspace `{name}`: {JOINED}");
+    match lost {
+        Some(problem) if !is_let_in(&listing) => {
+            let why = join::MAY_HAVE_JOINED;
+            tracing::warn!(workspace = name, "Tried to join workspace `{name}`: {why}");
+            entered(listing, false, Some(lost_answer(&problem)))
+        }
+        Some(_) | None => {
+            tracing::warn!(workspace = name, "Joined workspace `{name}`: {JOINED}");
+            let in_vain = is_no_member(&listing).then(|| told(join::NOT_SPREAD.to_owned()));
+            entered(listing, true, in_vain)
+        }
+    }
+}
+
+/// Lists until the new membership shows or patience ends. Where the answer of the
+/// joining is lost, only a list shows it; else whatever is no refusal of a stranger.
+async fn list_once_let_in(
+    clients: &Clients,
+    rules: &SweepRules,
+    answer_lost: bool,
+) -> ClusterListing {
     let waiting = rules.joining.begin(clients.lane.deadline());
     clients.lane.leave_place();
     loop {
         let listing = clients.databricks.list_clusters().await;
-        if !is_no_member(&listing) {
-            return entered(listing, true, None);
-        }
-        if !waiting.again().await {
-            let refused = Some(told(join::NOT_SPREAD.to_owned()));
-            return entered(listing, true, refused);
+        let is_told = if answer_lost {
+            is_let_in(&listing)
+        } else {
+            !is_no_member(&listing)
+        };
+        if is_told || !waiting.again().await {
+            return listing;
         }
     }
+}
+
+/// Whether the listing, or the start of it, was answered.
+pub(super) fn is_let_in(listing: &ClusterListing) -> bool {
+    listing.complete.is_ok() || !listing.clusters.is_empty()
 }
 
 /// Whether the listing was refused because the principal is no member.
@@ -100,6 +131,15 @@ fn is_no_member(listing: &ClusterListing) -> bool {
 fn told(what: String) -> String {
     let kind = AccessProblem::NotAMember.as_str();
     format!("{kind}: the service principal is not a member of the workspace; {what}")
+}
+
+fn lost_answer(problem: &JoinProblem) -> String {
+    let kind = AccessProblem::NotAMember.as_str();
+    let so = join::MAY_HAVE_JOINED;
+    format!(
+        "{kind}: the service principal was not a member of the workspace and tried to join by \
+         itself, which was not answered as it should be: {problem}; {so}"
+    )
 }
 
 fn only_reported(workspace: &Workspace) -> String {

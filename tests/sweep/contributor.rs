@@ -214,6 +214,8 @@ fn what_keeps_it_from_joining_is_told_with_what_was_answered_and_what_to_do() {
     for scene in [no_right, elsewhere, refused, no_token] {
         assert!(!is_member(&scene));
         assert!(scene.simulator.record().terminations().is_empty());
+        let swept = scene.sweep();
+        assert!(!swept.to_string().contains("may have become"), "{swept}");
         scene.simulator.assert_clean();
     }
 }
@@ -230,6 +232,53 @@ fn a_membership_that_does_not_spread_in_time_is_a_failure_and_terminates_nothing
     assert_eq!(joinings(&scene), 1);
     assert!(scene.simulator.record().terminations().is_empty());
     scene.simulator.assert_clean();
+}
+
+/// The joining's answer, as `fault` has it.
+fn with_lost_answer(workspace: Workspace, fault: Fault) -> Scene {
+    let scene = scene(workspace)
+        .limit("join_for", "\"200ms\"")
+        .limit("join_every", "\"10ms\"");
+    let joining = Match::path("/Me").with_header(MANAGEMENT_TOKEN);
+    scene.simulator.fault(joining, Times::Always, fault);
+    scene
+}
+
+#[test]
+fn a_joining_whose_answer_is_lost_is_told_once_the_workspace_lets_it_in() {
+    for fault in [Fault::LoseAnswer, Fault::Html200, Fault::TruncateBody] {
+        let scene = with_lost_answer(workspace().spreads(Spread::AfterRequests(3)), fault);
+        let swept = scene.sweep();
+        swept.assert_succeeded();
+        assert_eq!(swept.said_of("idle"), "terminated: both_witnesses");
+        assert_eq!(swept.workspace("one")["joined"], true);
+        let note = notes(&swept)[0];
+        assert!(note.contains("is now a workspace admin here"), "{note}");
+        assert!(swept.stderr.contains("Joined workspace `one`"), "{swept}");
+        scene.simulator.assert_clean();
+    }
+}
+
+#[test]
+fn a_joining_that_nothing_tells_of_may_have_made_an_admin_and_the_failure_says_so() {
+    let late = || workspace().spreads(Spread::AfterRequests(10_000));
+    let lost = with_lost_answer(late(), Fault::Html200);
+    let failed = with_lost_answer(late(), Fault::status(500));
+    for (scene, has_joined) in [(lost, true), (failed, false)] {
+        let swept = scene.sweep();
+        let failure = swept.only_failure();
+        assert!(
+            failure.starts_with("workspace one: not_a_member: "),
+            "{failure}"
+        );
+        let part = "may have become a workspace admin here";
+        assert!(failure.contains(part), "{failure}");
+        assert!(swept.stderr.contains(part), "{swept}");
+        assert_eq!(swept.workspace("one")["joined"], false);
+        assert_eq!(is_member(&scene), has_joined);
+        assert!(scene.simulator.record().terminations().is_empty());
+        scene.simulator.assert_clean();
+    }
 }
 
 #[test]

@@ -326,6 +326,35 @@ fn the_principal_joins_by_itself_whatever_the_mode_and_only_with_apply() {
 }
 
 #[test]
+fn a_joining_whose_answer_is_lost_is_read_back_and_else_may_have_made_an_admin() {
+    for (after, outcome) in [(3, "made join"), (10_000, "failed join")] {
+        let workspace = Workspace::named("one")
+            .without_member(MAIN)
+            .access(Access::Contributor)
+            .spreads(Spread::AfterRequests(after));
+        let contributor = Principal::named(MAIN).contributor();
+        let scene = scene(world(workspace).principal(contributor))
+            .limit("join_for", "\"200ms\"")
+            .limit("join_every", "\"10ms\"");
+        let joining = Match::path("/Me").with_header("x-databricks-azure-sp-management-token");
+        scene
+            .simulator
+            .fault(joining, Times::Always, Fault::LoseAnswer);
+        let ran = in_json(&scene, &["--self", "--apply"]);
+        assert_eq!(ran.changes(), [outcome], "{ran}");
+        assert!(member(&scene, MAIN).unwrap().is_admin());
+        if after > 3 {
+            assert_eq!(ran.exit, 1, "{ran}");
+            let why = ran.only_why();
+            assert!(why.contains("may have become a workspace admin"), "{why}");
+        } else {
+            assert_eq!(ran.exit, 0, "{ran}");
+        }
+        scene.simulator.assert_clean();
+    }
+}
+
+#[test]
 fn who_may_not_join_by_itself_learns_what_is_missing() {
     let scene = scene(world(workspace()));
     let refused = in_json(&scene, &["--self", "--apply"]);

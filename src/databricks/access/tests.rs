@@ -11,6 +11,7 @@ fn failed(cause: CallErrorCause) -> AccessProblem {
         verb: "list clusters",
         target: "adb-1.2.azuredatabricks.net/api/2.1/clusters/list".to_owned(),
         attempts: 1,
+        may_be_done: true,
         elapsed: Duration::from_millis(5),
         cause,
     })
