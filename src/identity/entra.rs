@@ -2,13 +2,12 @@
 //!
 //! The SDK sends it; its own error loses the number where the message holds an
 //! escape, which is what Entra sends, so the number and the text are taken from
-//! the answer that the transport recorded. Everything that is shown has the
-//! client secret or assertion taken out, should an answer ever repeat it.
+//! the answer that the transport recorded, which has taken out of it whatever the
+//! request proved itself by, should an answer ever repeat it.
 
 mod advice;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,12 +41,10 @@ pub(super) async fn request_token(
     scope: &str,
     traced: impl Fn(&Trace),
 ) -> Result<Issued, TokenError> {
-    let sent = &Sent::default();
-    let attempt =
-        |trace: Trace| async move { attempt(network, credentials, scope, sent, &trace).await };
+    let attempt = |trace: Trace| async move { attempt(network, credentials, scope, &trace).await };
     match sdk::attempt_until_final(network, attempt, traced).await {
         Ok(token) => issued(&token),
-        Err(failure) => Err(explain(network, application, credentials, sent, &failure)),
+        Err(failure) => Err(explain(network, application, &failure)),
     }
 }
 
@@ -57,7 +54,6 @@ async fn attempt(
     network: &Network,
     credentials: &Credentials,
     scope: &str,
-    sent: &Sent,
     trace: &Trace,
 ) -> azure_core::Result<AccessToken> {
     let options = TokenRequestOptions {
@@ -95,7 +91,6 @@ async fn attempt(
         }
         Means::Assertion(token) => token.clone(),
     };
-    sent.remember(&assertion);
     let credential = ClientAssertionCredential::new(
         tenant_id.clone(),
         client_id.clone(),
@@ -120,27 +115,6 @@ impl fmt::Debug for Assertion {
 impl ClientAssertion for Assertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         Ok(self.0.expose_secret().to_owned())
-    }
-}
-
-/// The assertions that were sent, should an answer ever repeat one.
-#[derive(Default)]
-struct Sent(Mutex<Vec<SecretString>>);
-
-impl Sent {
-    fn remember(&self, assertion: &SecretString) {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.push(assertion.clone());
-    }
-
-    /// A text without them and their parts.
-    fn taken_out_of(&self, text: String) -> String {
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.iter().fold(text, |text, assertion| {
-            let parts = assertion.expose_secret().split('.');
-            let parts = parts.filter(|part| part.len() > 8);
-            parts.fold(text, |text, part| text.replace(part, "[assertion]"))
-        })
     }
 }
 
@@ -171,13 +145,7 @@ struct ErrorBody {
     error_codes: Vec<u32>,
 }
 
-fn explain(
-    network: &Network,
-    application: &Application,
-    credentials: &Credentials,
-    sent: &Sent,
-    failure: &SdkFailure,
-) -> TokenError {
+fn explain(network: &Network, application: &Application, failure: &SdkFailure) -> TokenError {
     let host = network.cloud.login_host_shown();
     let tried = failure.tries();
     let Some(last) = failure.trace.last() else {
@@ -195,10 +163,6 @@ fn explain(
             "{host} answered HTTP {status} with something that is no token"
         ));
     }
-    let body = match &credentials.means {
-        Means::ClientSecret(secret) => body.replace(secret.expose_secret(), "[client secret]"),
-        Means::Certificate(_) | Means::Assertion(_) => sent.taken_out_of(body),
-    };
     let parsed: ErrorBody = serde_json::from_str(&body).unwrap_or_default();
     let aadsts = number(&parsed, &body);
     let is_refusal = matches!(status, 400..=499)

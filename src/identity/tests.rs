@@ -665,7 +665,7 @@ async fn an_assertion_that_an_answer_repeats_is_not_shown() {
     for part in assertions(&world).remove(0).split('.') {
         assert!(!error.sentence.contains(&part[..20]), "{error}");
     }
-    assert!(error.sentence.contains("[assertion]"), "{error}");
+    assert!(error.sentence.contains("[secret]"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
