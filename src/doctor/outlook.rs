@@ -155,12 +155,6 @@ fn partly(sheet: &Sheet, workspace: &str) -> impl Iterator<Item = Gain> {
     })
 }
 
-/// Whether a warning of this check takes the whole witness away. Others speak of some
-/// clusters, which have their own lines in a report.
-fn spoils_all(id: CheckId) -> bool {
-    id == CheckId::Metrics
-}
-
 fn standing(sheet: &Sheet, workspace: &str, ids: &[CheckId], is_on: bool) -> Standing {
     if !is_on {
         return Standing::Off;
@@ -169,14 +163,15 @@ fn standing(sheet: &Sheet, workspace: &str, ids: &[CheckId], is_on: bool) -> Sta
         .iter()
         .map(|id| {
             let status = sheet.status_in(workspace, *id);
+            // A warning speaks of some clusters, which have their own lines in a report.
             status.map(|status| match status {
-                Status::Warn if !spoils_all(*id) => Status::Ok,
-                Status::Ok | Status::Warn | Status::Fail | Status::Skipped => status,
+                Status::Warn => Status::Ok,
+                Status::Ok | Status::Fail | Status::Skipped => status,
             })
         })
         .collect();
     let has = |wanted: Status| statuses.contains(&Some(wanted));
-    if has(Status::Fail) || has(Status::Warn) {
+    if has(Status::Fail) {
         Standing::Missing
     } else if has(Status::Skipped) || statuses.contains(&None) {
         Standing::NotShown
@@ -260,7 +255,7 @@ fn gain(
         ),
         None => format!("with the {name} witness a quiet cluster would wait for {then}"),
     };
-    let mut findings = ids.iter().filter_map(|id| spoiling(sheet, workspace, *id));
+    let mut findings = ids.iter().filter_map(|id| failed(sheet, workspace, *id));
     Gain {
         sentence,
         command: findings.next().and_then(command).or(match missing {
@@ -272,12 +267,6 @@ fn gain(
 
 fn failed<'s>(sheet: &'s Sheet, workspace: &str, id: CheckId) -> Option<&'s Finding> {
     found(sheet, workspace, id, Status::Fail)
-}
-
-/// What takes a witness away.
-fn spoiling<'s>(sheet: &'s Sheet, workspace: &str, id: CheckId) -> Option<&'s Finding> {
-    let warned = || found(sheet, workspace, id, Status::Warn).filter(|_| spoils_all(id));
-    failed(sheet, workspace, id).or_else(warned)
 }
 
 fn found<'s>(
@@ -462,30 +451,16 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_that_a_warning_takes_away_is_told_with_its_command() {
-        let sheet = warning(CheckId::Metrics, Remedy::look("look at the metrics"));
-        let outlook = outlook(&sheet, "one", Mode::Terminate, &default_policy());
-        let gain = Gain {
-            sentence: "with the nodes witness a quiet cluster would wait for 2h instead of 12h"
-                .to_owned(),
-            command: Some("look at the metrics".to_owned()),
-        };
-        assert_eq!(outlook.gains, [gain]);
-    }
-
-    #[test]
-    fn metrics_that_lag_are_no_witness_and_single_clusters_spoil_none() {
+    fn what_is_wrong_with_single_clusters_spoils_no_witness() {
         let one = Subject::workspace("one", "main");
-        for (id, expected) in [
-            (CheckId::Metrics, Standing::Missing),
-            (CheckId::Cores, Standing::Available),
-        ] {
+        for id in [CheckId::Metrics, CheckId::Cores] {
             let mut sheet = Sheet::default();
             for ok in NODES.into_iter().filter(|ok| *ok != id) {
                 sheet.add(Finding::ok(ok, &one, "yes"));
             }
             sheet.add(Finding::warn(id, &one, "some"));
-            assert_eq!(standing(&sheet, "one", &NODES, true), expected, "{id}");
+            let standing = standing(&sheet, "one", &NODES, true);
+            assert_eq!(standing, Standing::Available, "{id}");
         }
     }
 }

@@ -179,47 +179,80 @@ pub(super) fn machines(door: &Door<'_>, listed: Result<usize, &Why>) -> Finding 
 }
 
 /// `asked`: how old the newest point is of each driver's machine that was asked, `None`
-/// where no point has a value.
+/// where no point has a value. A fresh machine speaks for no other one.
 pub(super) fn metrics(door: &Door<'_>, asked: &[Of<Result<Option<Duration>, Why>>]) -> Finding {
     let subject = door.subject();
     let id = CheckId::Metrics;
-    let read: Vec<Option<Duration>> = asked
-        .iter()
-        .filter_map(|(_, got)| got.as_ref().ok().copied())
-        .collect();
-    let Some(youngest) = read.iter().flatten().min() else {
-        let first = asked.iter().find_map(|(_, got)| got.as_ref().err());
-        return match first {
-            Some(why) if read.is_empty() => {
-                Finding::fail(id, &subject, of_azure(door, why), azure_remedy(door, why))
-            }
-            Some(_) | None if !read.is_empty() => {
-                let sentence = "Azure Monitor answers, and without a single value of the last hour";
-                Finding::warn(id, &subject, sentence)
-                    .with(Remedy::look(commands::record(door.workspace)))
-            }
-            Some(_) | None => {
-                let sentence =
-                    "no running cluster names a driver's machine, so there are no metrics to read";
-                Finding::skipped(id, &subject, sentence)
-            }
-        };
-    };
-    let age = Span(*youngest);
-    if *youngest > MAX_AGE {
-        let sentence = format!(
-            "the newest point is {age} old; older than {} it says nothing of now",
-            Span(MAX_AGE)
-        );
-        return Finding::warn(id, &subject, sentence)
-            .with(Remedy::look(commands::record(door.workspace)));
+    if asked.is_empty() {
+        let sentence =
+            "no running cluster names a driver's machine, so there are no metrics to read";
+        return Finding::skipped(id, &subject, sentence);
     }
-    let of = Count(read.len(), "machine");
-    Finding::ok(
-        id,
-        &subject,
-        format!("read of {of}; the newest point is {age} old"),
-    )
+    let (mut failed, mut empty) = (Vec::new(), Vec::new());
+    let (mut stale, mut fresh) = (Vec::new(), Vec::new());
+    for (name, got) in asked {
+        let name = name.as_str();
+        match got {
+            Err(why) => failed.push((name, why)),
+            Ok(None) => empty.push(name),
+            Ok(Some(age)) if *age > MAX_AGE => stale.push((name, *age)),
+            Ok(Some(age)) => fresh.push(*age),
+        }
+    }
+    let total = Count(asked.len(), "machine");
+    let oldest = fresh.iter().max().filter(|_| fresh.len() == asked.len());
+    if let Some(oldest) = oldest {
+        let age = Span(*oldest);
+        let sentence = format!("read of {total}; the newest point is {age} old at most");
+        return Finding::ok(id, &subject, sentence);
+    }
+    let sentence = format!(
+        "the metrics of {} of {total} say nothing of now: {}",
+        asked.len() - fresh.len(),
+        not_of_now(door, &failed, &stale, &empty)
+    );
+    let remedy = match failed.first() {
+        Some((_, first)) => azure_remedy(door, first),
+        None => Remedy::look(commands::record(door.workspace)),
+    };
+    if fresh.is_empty() {
+        return Finding::fail(id, &subject, sentence, remedy);
+    }
+    Finding::warn(id, &subject, sentence).with(remedy)
+}
+
+/// Which machines' metrics say nothing of now, each kind with names and its reason.
+fn not_of_now(
+    door: &Door<'_>,
+    failed: &[(&str, &Why)],
+    stale: &[(&str, Duration)],
+    empty: &[&str],
+) -> String {
+    let mut parts = Vec::new();
+    if let Some((_, first)) = failed.first() {
+        let names = some_of(failed.iter().map(|(name, _)| *name));
+        parts.push(format!(
+            "{} could not be read: {names}: {}",
+            failed.len(),
+            of_azure(door, first)
+        ));
+    }
+    if let Some(oldest) = stale.iter().map(|(_, age)| *age).max() {
+        let names = some_of(stale.iter().map(|(name, _)| *name));
+        let (age, limit) = (Span(oldest), Span(MAX_AGE));
+        let stale = stale.len();
+        parts.push(format!(
+            "{stale} with a newest point older than {limit} (up to {age}): {names}"
+        ));
+    }
+    if !empty.is_empty() {
+        let names = some_of(empty.iter().copied());
+        parts.push(format!(
+            "{} without a single value of the last hour: {names}",
+            empty.len()
+        ));
+    }
+    parts.join("; ")
 }
 
 /// `types`: the workspace's list of machine sizes.
@@ -262,4 +295,69 @@ pub(super) fn cores(
     let names = some_of(unknown.iter().copied());
     let sentence = format!("the sizes of these are not in the workspace's list: {names}");
     Finding::warn(id, &subject, sentence).with(Remedy::look(commands::record(door.workspace)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Status;
+    use super::*;
+    use crate::policy::Access;
+
+    const DOOR: Door<'static> = Door {
+        workspace: "one",
+        principal: "main",
+        host: "adb-1.2.azuredatabricks.net",
+        resource_id: None,
+        client_id: None,
+        access: Access::Member,
+        cloud: "public",
+    };
+
+    fn minutes(minutes: u64) -> Result<Option<Duration>, Why> {
+        Ok(Some(Duration::from_mins(minutes)))
+    }
+
+    fn judged(asked: Vec<Result<Option<Duration>, Why>>) -> Finding {
+        let names = ["a", "b", "c", "d"].map(str::to_owned);
+        let asked: Vec<_> = names.into_iter().zip(asked).collect();
+        metrics(&DOOR, &asked)
+    }
+
+    #[test]
+    fn no_machine_hides_behind_one_with_fresh_metrics() {
+        let refused = || Err(Why::new("Azure Monitor answered HTTP 500"));
+        let finding = judged(vec![minutes(3), refused(), minutes(25), Ok(None)]);
+        assert_eq!(finding.status, Status::Warn);
+        assert_eq!(
+            finding.sentence,
+            "the metrics of 3 of 4 machines say nothing of now: \
+             1 could not be read: b: Azure Monitor answered HTTP 500, in the public cloud; \
+             1 with a newest point older than 10m (up to 25m): c; \
+             1 without a single value of the last hour: d"
+        );
+        assert!(finding.remedy.is_some());
+        for one in [refused(), minutes(25), Ok(None)] {
+            assert_eq!(judged(vec![minutes(3), one]).status, Status::Warn);
+        }
+    }
+
+    #[test]
+    fn metrics_fail_only_where_no_machine_has_any_of_now() {
+        let refused = || Err(Why::new("no"));
+        for bad in [
+            vec![refused()],
+            vec![minutes(11)],
+            vec![Ok(None)],
+            vec![refused(), minutes(11), Ok(None)],
+        ] {
+            assert_eq!(judged(bad).status, Status::Fail);
+        }
+        let good = judged(vec![minutes(10), minutes(3)]);
+        assert_eq!(good.status, Status::Ok);
+        assert_eq!(
+            good.sentence,
+            "read of 2 machines; the newest point is 10m old at most"
+        );
+        assert_eq!(judged(Vec::new()).status, Status::Skipped);
+    }
 }

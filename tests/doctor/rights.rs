@@ -273,9 +273,8 @@ fn metrics_that_lag_are_no_witness() {
     let mut world = World::new().workspace(one());
     world.metrics_lag_minutes = 25;
     let sheet = Scene::of(world).examine();
-    assert_eq!(sheet.exit, 0, "{sheet}");
-    let check = sheet.check("metrics");
-    assert_eq!(check["status"], "warn", "{sheet}");
+    let check = sheet.failure();
+    assert_eq!(check["id"], "metrics", "{sheet}");
     assert!(
         check["sentence"]
             .as_str()
@@ -288,7 +287,38 @@ fn metrics_that_lag_are_no_witness() {
     assert_eq!(gain["command"], check["command"]);
     let empty = idle().metrics(Machine::All, &MetricsQuirk::NoData);
     let sheet = scene_of(Workspace::named("one").cluster(empty)).examine();
-    assert_eq!(sheet.status("metrics"), "warn", "{sheet}");
+    assert_eq!(sheet.failure()["id"], "metrics", "{sheet}");
+}
+
+#[test]
+fn no_machine_hides_behind_one_with_fresh_metrics() {
+    let quirks = [
+        ("lost", MetricsQuirk::Missing, "1 could not be read: `"),
+        (
+            "late",
+            MetricsQuirk::Lag(25),
+            "1 with a newest point older than 10m",
+        ),
+        ("empty", MetricsQuirk::NoData, "1 without a single value"),
+    ];
+    for (name, quirk, part) in quirks {
+        let bad = Cluster::idle(name)
+            .since(hours(5))
+            .metrics(Machine::All, &quirk);
+        let sheet = scene_of(one().cluster(bad)).examine();
+        assert_eq!(sheet.exit, 0, "{sheet}");
+        let check = sheet.check("metrics");
+        assert_eq!(check["status"], "warn", "{sheet}");
+        let sentence = check["sentence"].as_str().unwrap();
+        assert!(
+            sentence.starts_with("the metrics of 1 of 2 machines say nothing of now: "),
+            "{sentence}"
+        );
+        assert!(sentence.contains(part), "{sentence}");
+        assert!(sentence.contains(name), "{sentence}");
+        // The other machine's metrics are a witness all the same.
+        assert_eq!(sheet.outlooks[0]["nodes"], "available", "{sheet}");
+    }
 }
 
 #[test]
