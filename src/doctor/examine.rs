@@ -281,13 +281,15 @@ impl Examiner<'_> {
             return;
         };
         let unlisted = roster.clusters().filter(|id| !is_listed(listing, id));
+        let unlisted: Vec<&str> = unlisted.collect();
+        let left_out = unlisted.len().saturating_sub(UNLISTED);
         let databricks = &self.databricks;
-        let asked = unlisted.take(UNLISTED).map(|id| async move {
+        let asked = unlisted.into_iter().take(UNLISTED).map(|id| async move {
             let got = databricks.get_cluster(&ClusterId::new(id)).await;
             (format!("`{}`", Shown::name(id)), what_became(&got))
         });
         let asked = join_all(asked).await;
-        let finding = rights::unseen(&self.patient.door, me, &asked);
+        let finding = rights::unseen(&self.patient.door, me, &asked, left_out);
         self.sheet.add(finding);
     }
 }

@@ -196,8 +196,9 @@ pub(super) enum Unlisted {
     Untold(String),
 }
 
-/// `asked`: the clusters that Azure's tags name and the list does not.
-pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>]) -> Finding {
+/// `asked`: the clusters that Azure's tags name and the list does not; `left_out`: how many
+/// more of these there are.
+pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>], left_out: usize) -> Finding {
     let subject = door.subject();
     let id = CheckId::Unseen;
     let hidden: Vec<&str> = asked
@@ -209,9 +210,13 @@ pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>]) -> Findin
         "membership of the group `admins`, or CAN_ATTACH_TO on these clusters",
         commands::grant_admin(door.workspace),
     );
+    let and_not_all = match left_out {
+        0 => String::new(),
+        _ => format!("; {}", not_all(asked.len(), left_out)),
+    };
     if !hidden.is_empty() {
         let sentence = format!(
-            "{} with machines in Azure {} hidden from it (others' job clusters can be among them): {}",
+            "{} with machines in Azure {} hidden from it (others' job clusters can be among them): {}{and_not_all}",
             Count(hidden.len(), "cluster"),
             if hidden.len() == 1 { "is" } else { "are" },
             some_of(hidden.iter().copied())
@@ -224,7 +229,14 @@ pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>]) -> Findin
     });
     if let Some((name, why)) = untold {
         let sentence = format!(
-            "whether {name}, which has machines in Azure, is hidden from it is not told: {why}"
+            "whether {name}, which has machines in Azure, is hidden from it is not told: {why}{and_not_all}"
+        );
+        return Finding::warn(id, &subject, sentence);
+    }
+    if left_out > 0 {
+        let sentence = format!(
+            "none is hidden of those that were asked for: {}",
+            not_all(asked.len(), left_out)
         );
         return Finding::warn(id, &subject, sentence);
     }
@@ -234,6 +246,14 @@ pub(super) fn unseen(door: &Door<'_>, me: &Me, asked: &[Of<Unlisted>]) -> Findin
         "it sees every cluster that has machines in Azure under its own tag; those of pools have none"
     };
     Finding::ok(id, &subject, sentence)
+}
+
+/// That some clusters were not asked for.
+fn not_all(asked: usize, left_out: usize) -> String {
+    format!(
+        "{asked} of {} with machines in Azure that are not in its list were asked for",
+        asked + left_out
+    )
 }
 
 #[cfg(test)]

@@ -345,6 +345,27 @@ fn a_cluster_that_is_hidden_is_found_by_its_machines() {
 }
 
 #[test]
+fn clusters_that_were_not_asked_for_are_not_called_visible() {
+    let jobs = |count: u32| {
+        let jobs = (0..count).map(|number| Cluster::job(&format!("nightly-{number}")));
+        let workspace = jobs.fold(one(), Workspace::cluster);
+        scene_of(workspace)
+            .limit("requests_per_second", "50")
+            .examine()
+    };
+    let sheet = jobs(31);
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let check = sheet.check("unseen");
+    assert_eq!(check["status"], "warn", "{sheet}");
+    assert_eq!(
+        check["sentence"],
+        "none is hidden of those that were asked for: 25 of 31 with machines in Azure that are not in its list were \
+         asked for"
+    );
+    assert_eq!(jobs(2).status("unseen"), "ok");
+}
+
+#[test]
 fn a_workspace_without_a_running_cluster_shows_what_it_can() {
     let sheet = scene_of(Workspace::named("one").cluster(Cluster::terminated("gone"))).examine();
     assert_eq!(sheet.exit, 0, "{sheet}");
