@@ -117,12 +117,14 @@ fn nothing_of_any_answer_survives() {
     }
 }
 
-#[test]
-fn nothing_survives_of_answers_that_nobody_foresaw() {
-    let hostile = json!({
+/// One answer for every question, of a cluster that is asked further.
+fn foreseen_by_nobody() -> Value {
+    json!({
         MARKER: { MARKER: MARKER },
         "clusters": [{
             "cluster_id": MARKER,
+            "state": "RUNNING",
+            "cluster_source": "UI",
             "data_security_mode": MARKER,
             "spark_version": MARKER,
             "driver": { "instance_id": MARKER },
@@ -131,7 +133,12 @@ fn nothing_survives_of_answers_that_nobody_foresaw() {
         "groups": [{ "display": MARKER }],
         "value": [{ "name": MARKER, "tags": { MARKER: MARKER } }],
         "message": format!("{MARKER} user not authorized {MARKER}"),
-    });
+    })
+}
+
+#[test]
+fn nothing_survives_of_answers_that_nobody_foresaw() {
+    let hostile = foreseen_by_nobody();
     let header = |name: &str| {
         (
             name.to_owned(),

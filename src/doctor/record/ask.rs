@@ -137,11 +137,21 @@ fn is_admin(me: &Value) -> bool {
     groups.into_iter().any(|group| group["display"] == "admins")
 }
 
+/// Whether a sweep would look at it. The list was asked for no others, and whether that was
+/// heeded is seen here, before a token goes to a driver.
+fn is_running_all_purpose(cluster: &Value) -> bool {
+    cluster["state"] == "RUNNING"
+        && ["UI", "API"]
+            .iter()
+            .any(|source| cluster["cluster_source"] == *source)
+}
+
 /// Some clusters of each access mode.
 fn picked(listed: &Value) -> Vec<&Value> {
     let mut of_mode: BTreeMap<&'static str, usize> = BTreeMap::new();
     let clusters = listed["clusters"].as_array().into_iter().flatten();
     let mut picked: Vec<&Value> = clusters
+        .filter(|cluster| is_running_all_purpose(cluster))
         .filter(|cluster| {
             let count = of_mode.entry(mode_of(cluster)).or_default();
             *count += 1;
@@ -376,7 +386,12 @@ mod tests {
 
     #[test]
     fn clusters_of_every_access_mode_are_asked_and_no_more_than_tell_something() {
-        let cluster = |mode: &str| json!({"cluster_id": "a", "data_security_mode": mode});
+        let cluster = |mode: &str| {
+            json!({
+                "cluster_id": "a", "state": "RUNNING", "cluster_source": "UI",
+                "data_security_mode": mode,
+            })
+        };
         let modes = ["SINGLE_USER"; 5]
             .into_iter()
             .chain(["NONE", "NEW_1", "NEW_2", "NEW_3"]);
@@ -387,5 +402,24 @@ mod tests {
             ["SINGLE_USER", "SINGLE_USER", "NONE", "<other>", "<other>"]
         );
         assert!(super::picked(&Value::Null).is_empty());
+    }
+    #[test]
+    fn no_token_goes_to_a_cluster_that_a_sweep_would_not_ask() {
+        let cluster = |id: &str, state: Value, source: Value| json!({"cluster_id": id, "state": state, "cluster_source": source});
+        let listed = json!({"clusters": [
+            cluster("terminated", "TERMINATED".into(), "UI".into()),
+            cluster("pending", "PENDING".into(), "API".into()),
+            cluster("other state", "running".into(), "UI".into()),
+            cluster("no state", Value::Null, "UI".into()),
+            cluster("job", "RUNNING".into(), "JOB".into()),
+            cluster("pipeline", "RUNNING".into(), "PIPELINE".into()),
+            cluster("no source", "RUNNING".into(), Value::Null),
+            cluster("ui", "RUNNING".into(), "UI".into()),
+            cluster("api", "RUNNING".into(), "API".into()),
+            {"cluster_id": "neither"},
+            "RUNNING",
+        ]});
+        let ids = picked(&listed).into_iter().map(|one| &one["cluster_id"]);
+        assert_eq!(ids.collect::<Vec<_>>(), ["ui", "api"]);
     }
 }
