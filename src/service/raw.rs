@@ -65,6 +65,10 @@ impl Service {
     /// No answer came.
     pub async fn get_raw(&self, get: Get<'_>) -> (Result<Response<Bytes>, NoAnswer>, Duration) {
         let started = Instant::now();
+        // A timeout polls once before it looks at the clock, and a poll can send.
+        if started >= self.lane.deadline() {
+            return (Err(NoAnswer::Deadline), Duration::ZERO);
+        }
         let answer = tokio::time::timeout_at(self.lane.deadline(), self.send_raw(get)).await;
         let answer = answer.unwrap_or(Err(NoAnswer::Deadline));
         (answer, started.elapsed())
@@ -105,5 +109,30 @@ impl Service {
             Ok(answer) => answer.map_err(refused),
             Err(_) => Err(NoAnswer::Transport(TransportErrorKind::Timeout)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::{answer, service};
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_raw_after_the_deadline() {
+        let get = Get {
+            verb: "look",
+            stage: Stage::Rights,
+            path: &["api", "2.0", "look"],
+            query: &[],
+            accepts: Accepts::Json,
+        };
+        let (service, transport) = service(|_| async { answer(200, "application/json", "{}") });
+        let (in_time, _) = service.get_raw(get).await;
+        assert!(in_time.is_ok(), "{in_time:?}");
+        tokio::time::sleep_until(service.lane().deadline()).await;
+        let (late, took) = service.get_raw(get).await;
+        assert_eq!(late.err(), Some(NoAnswer::Deadline));
+        assert_eq!(took, Duration::ZERO);
+        assert_eq!(transport.sent().len(), 1);
     }
 }
