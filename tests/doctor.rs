@@ -16,6 +16,8 @@ mod clouds;
 mod examined;
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "doctor/identities.rs"]
+mod identities;
 #[path = "doctor/probe.rs"]
 mod probe;
 #[path = "doctor/record.rs"]

@@ -174,10 +174,7 @@ fn identity(subject: &Subject, vault: &Vault<'_>, candidate: &Candidate<'_>, ids
         PrincipalSource::ManagedIdentity => Finding::ok(
             id,
             subject,
-            match vault.identity {
-                Some(client) => format!("the user-assigned identity `{client}`"),
-                None => "the Function App's system-assigned identity".to_owned(),
-            },
+            format!("{}, which has no secret that ends", vault.function_app()),
         ),
     }
 }
@@ -207,9 +204,10 @@ fn application_of(
     let proof = match &application.credential {
         CredentialSource::ClientSecret(name) => format!("the client secret in `{name}` of {host}"),
         CredentialSource::Certificate(name) => format!("the certificate in `{name}` of {host}"),
-        CredentialSource::Federated => {
-            "a token of the managed identity, which it trusts".to_owned()
-        }
+        CredentialSource::Federated => format!(
+            "a token of {}, which has no secret that ends",
+            vault.function_app()
+        ),
     };
     let sentence = format!("application `{client}` of tenant `{tenant}`, with {proof}");
     Finding::ok(id, subject, sentence)
@@ -247,6 +245,12 @@ fn token(
                 commands::renew_certificate(client_id, vault.name, name),
             )
         }
+        // Entra's refusals have a number; this one is of App Service, which hands out the
+        // identity's tokens.
+        (TokenErrorKind::Refused, None, _) if is_of_function_app(source.kind()) => Remedy::grant(
+            format!("{}, assigned to it", vault.function_app()),
+            commands::login(Reader::FunctionApp, vault.identity),
+        ),
         (TokenErrorKind::Refused, _, _) => match source.kind() {
             CredentialKind::Federated => Remedy::look(commands::federated(client_id)),
             CredentialKind::ClientSecret
@@ -260,4 +264,12 @@ fn token(
         }
     };
     Finding::fail(id, subject, error.to_string(), remedy)
+}
+
+/// Whether a principal proves who it is by a token from App Service.
+fn is_of_function_app(kind: CredentialKind) -> bool {
+    match kind {
+        CredentialKind::ManagedIdentity | CredentialKind::Federated => true,
+        CredentialKind::ClientSecret | CredentialKind::Certificate => false,
+    }
 }

@@ -33,6 +33,19 @@ pub(super) struct Vault<'a> {
     pub(super) identity: Option<&'a str>,
 }
 
+impl Vault<'_> {
+    /// The identity that reads it in the Function App.
+    pub(super) fn function_app(&self) -> String {
+        match self.identity {
+            Some(client) => format!(
+                "the user-assigned identity `{}` of this Function App",
+                Shown::name(client)
+            ),
+            None => "the system-assigned identity of this Function App".to_owned(),
+        }
+    }
+}
+
 /// Whether the vault itself spoke, which it does only to somebody.
 fn spoke(got: &Result<StoredSecret, SecretError>) -> bool {
     match got {
@@ -58,8 +71,8 @@ fn of_kind(read: &[Read], wanted: SecretErrorKind) -> Option<&SecretError> {
 pub(super) fn login(subject: &Subject, vault: &Vault<'_>, read: &[Read]) -> Finding {
     let id = CheckId::Login;
     let who = match vault.reader {
-        Reader::FunctionApp => "as the managed identity of this Function App",
-        Reader::AzureCli => "as whoever has run `az login` here",
+        Reader::FunctionApp => format!("as {}", vault.function_app()),
+        Reader::AzureCli => "as whoever has run `az login` here".to_owned(),
     };
     if read.iter().any(|(_, got)| spoke(got)) {
         return Finding::ok(

@@ -1,7 +1,7 @@
 //! The vault, its secrets and Entra: each failure told apart, with the command.
 
 use simulator::world::{
-    Access, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Certificate, Cluster, MAIN, Member, Principal,
+    Access, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Certificate, Cluster, MAIN, Principal,
     SecretTime, TENANT_ID_SECRET, VAULT, Workspace, World, certify, hours,
 };
 use simulator::{Fault, Match, Times};
@@ -315,40 +315,6 @@ fn a_certificate_that_the_application_does_not_know_is_told_with_its_command() {
             "az ad app credential reset --id {client} --create-cert --keyvault {VAULT} --cert certificate --append --output none"
         )
     );
-}
-
-#[test]
-fn a_managed_identity_needs_no_vault() {
-    let workspace = Workspace::named("one")
-        .cluster(Cluster::idle("idle").since(hours(5)))
-        .without_member(MAIN)
-        .member(Member::admin("function-app"));
-    let mut scene = Scene::of(World::new().workspace(workspace))
-        .set("TERMINATE_CLUSTERS_CREDENTIAL", "managed-identity");
-    for name in [
-        "KEY_VAULT_URL",
-        "TENANT_ID_SECRET",
-        "CLIENT_ID_SECRET",
-        "CLIENT_SECRET_SECRET",
-    ] {
-        scene
-            .variables
-            .remove(&format!("TERMINATE_CLUSTERS_{name}"));
-    }
-    let sheet = scene.examine();
-    for id in [
-        "login",
-        "vault",
-        "secret",
-        "identity",
-        "token-databricks",
-        "member",
-    ] {
-        assert_eq!(sheet.status(id), "ok", "{id}: {sheet}");
-    }
-    assert!(scene.simulator.record().secret_reads().is_empty());
-    let identity = sheet.check("identity")["sentence"].as_str().unwrap();
-    assert_eq!(identity, "the Function App's system-assigned identity");
 }
 
 #[test]
