@@ -18,12 +18,16 @@ mod examined;
 mod hostile;
 #[path = "doctor/identities.rs"]
 mod identities;
+#[path = "support/planted.rs"]
+mod planted;
 #[path = "doctor/probe.rs"]
 mod probe;
 #[path = "doctor/record.rs"]
 mod record;
 #[path = "doctor/rights.rs"]
 mod rights;
+#[path = "doctor/secrecy.rs"]
+mod secrecy;
 #[path = "doctor/settings.rs"]
 mod settings;
 #[path = "doctor/vault.rs"]
