@@ -108,11 +108,17 @@ pub fn init(filter: Targets, output: Output, now: fn() -> Timestamp) -> Result<(
 
 /// Makes a panic one `ERROR` line. The host takes the last lines of stderr as
 /// the reason of a crash, so the panic's own text comes last and alone.
+///
+/// That text is told only where it was written in a source file. One that was put
+/// together as the program ran may quote what it ran on: a text that was cut within a
+/// character, or the value of an `unwrap`, which can be a token. The place says where
+/// to look instead.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let place = place.as_deref().unwrap_or("an unknown place");
-        let text = panic.payload_as_str().unwrap_or("no text");
+        let text = panic.payload().downcast_ref::<&'static str>();
+        let text = text.unwrap_or(&"its text is not told, because it may quote a secret");
         tracing::error!("Panicked at {place}: {text}");
     }));
 }

@@ -168,22 +168,43 @@ mod tests {
         assert_eq!(lines, ["WARN rustls: a note\n"]);
     }
 
-    #[test]
-    fn a_panic_is_one_line_that_ends_with_its_text() {
-        let lines = logged(|| {
+    fn panicked(act: impl FnOnce() + std::panic::UnwindSafe) -> String {
+        let mut lines = logged(|| {
             let before = std::panic::take_hook();
             super::super::install_panic_hook();
-            let caught = std::panic::catch_unwind(|| panic!("first\nwarning {}", 2));
+            let caught = std::panic::catch_unwind(act);
             std::panic::set_hook(before);
             assert!(caught.is_err());
         });
-        let [line] = lines.as_slice() else {
-            panic!("{lines:?}");
-        };
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let line = lines.remove(0);
+        let start = "ERROR terminate_clusters::logging: Panicked at ";
+        assert!(line.starts_with(start), "{line}");
+        line
+    }
+
+    /// In one test, for the hook is the whole process's.
+    #[test]
+    fn a_panic_is_one_line_that_tells_its_place_and_never_what_it_quotes() {
+        let written = panicked(|| panic!("first\nwarning 2"));
         assert!(
-            line.starts_with("ERROR terminate_clusters::logging: Panicked at src"),
-            "{line}"
+            written.contains("src/logging/layer.rs:")
+                && written.ends_with(": first\\nw\\u{61}rning 2\n"),
+            "{written}"
         );
-        assert!(line.ends_with(": first\\nw\\u{61}rning 2\n"), "{line}");
+        let marker = "planted-8Q~secret";
+        let secret = move || std::hint::black_box(format!("é{marker}"));
+        let acts: [fn(String); 5] = [
+            |secret| panic!("{secret}"),
+            |secret| std::panic::panic_any(secret),
+            |secret| drop(secret[1..].to_owned()),
+            |secret| std::hint::black_box(Err::<(), _>(secret)).unwrap(),
+            |secret| std::hint::black_box(None::<()>).expect(&secret),
+        ];
+        for act in acts {
+            let line = panicked(move || act(secret()));
+            assert!(!line.contains(marker), "{line}");
+            assert!(line.ends_with(": its text is not told, because it may quote a secret\n"));
+        }
     }
 }
