@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use simulator::world::{
-    Audience, Certificate, Cluster, FederatedCredential, MAIN, Member, Permission, Principal,
-    TENANT_ID, VAULT, Vault, Workspace, World, certify, hours,
+    Audience, CLIENT_SECRET_SECRET, Certificate, Cluster, FederatedCredential, MAIN, Member,
+    Moment, Permission, Principal, SecretTime, TENANT_ID, VAULT, Vault, Workspace, World, certify,
+    hours, minutes,
 };
 use simulator::{Match, Times, When};
 
@@ -324,6 +325,44 @@ fn what_ends_soon_is_warned_of_before_it_fails() {
 }
 
 #[test]
+fn a_client_secret_that_ends_soon_by_its_date_in_the_vault_is_warned_of() {
+    let started_with = |expires: Moment| {
+        let mut world =
+            World::new().workspace(workspace_of("one", MAIN).member(Member::admin(MAIN)));
+        let version = vault(&mut world).version_mut(CLIENT_SECRET_SECRET);
+        version.expires = Some(SecretTime::Moment(expires));
+        Scene::of(world)
+    };
+    let warnings = |scene: &Scene| {
+        let swept = scene.sweep();
+        swept.assert_succeeded();
+        swept.closing["warnings"].as_array().unwrap().clone()
+    };
+    let scene = started_with(Moment::ahead(hours(10 * 24) + minutes(30)));
+    let told = warnings(&scene);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let held = format!("the client secret in secret `{CLIENT_SECRET_SECRET}`");
+    let start = format!("{held} expires in 10 days, at ");
+    let rest = " by its date in Key Vault; create a new one and store it there with its date";
+    let warning = told[0].as_str().unwrap();
+    assert!(warning.starts_with(&start), "{warning}");
+    assert!(warning.ends_with(rest), "{warning}");
+    let text = scene.run(&[]).stdout;
+    assert!(text.contains(&format!("  WARNING {start}")), "{text}");
+    scene.simulator.assert_clean();
+    assert!(warnings(&scene.limit("warn_before", "\"9d\"")).is_empty());
+
+    // A vault gives a secret out after its date, and only Entra knows whether it is over.
+    let over = started_with(Moment::ago(hours(1)));
+    let told = warnings(&over);
+    let warning = told[0].as_str().unwrap();
+    assert!(
+        warning.starts_with(&format!("{held} expired at ")),
+        "{warning}"
+    );
+}
+
+#[test]
 fn the_managed_identity_itself_can_be_the_principal() {
     let reader = Principal::named("user-assigned");
     let world = World::new()
@@ -401,6 +440,65 @@ fn a_managed_identity_proves_an_application_also_of_another_tenant() {
         assert!(failure.contains("AADSTS700213"), "{failure}");
         let part = "the application does not trust the Function App's managed identity; add a federated credential";
         assert!(failure.contains(part), "{failure}");
+        scene.simulator.assert_clean();
+    }
+}
+
+#[test]
+fn the_user_assigned_identity_that_is_named_proves_an_application_and_no_other_does() {
+    let identity = Principal::named("user-assigned");
+    let trusted = FederatedCredential::managed_identity(&identity);
+    let app = Principal::named("app").without_secret().federated(trusted);
+    let workspace = workspace_of("one", "app");
+    let world = World::new()
+        .user_assigned(identity.clone())
+        .principal(app.clone())
+        .workspace(workspace.policy_line("principal = \"app\"\nspark_principal = \"app\""));
+    let of = |lines: &str| {
+        let mut scene = Scene::of(world.clone());
+        scene.further_tables = "[witness.spark]\nprincipal = \"app\"\n".to_owned();
+        for name in ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"] {
+            scene = scene.without(&format!("TERMINATE_CLUSTERS_{name}_SECRET"));
+        }
+        let scene = scene.without("TERMINATE_CLUSTERS_KEY_VAULT_URL");
+        scene.table(&table(
+            &app,
+            &format!("credential = \"federated\"\n{lines}"),
+        ))
+    };
+    let named = format!("managed_identity_client_id = \"{}\"", identity.client_id);
+    let scene = of(&named);
+    assert_terminates(&scene);
+    let record = scene.simulator.record();
+    let asked = record.identity_requests();
+    assert_eq!(asked.len(), 1);
+    assert!(
+        asked[0].to_string().contains(&identity.client_id),
+        "{}",
+        asked[0]
+    );
+    assert_eq!(record.token_requests().len(), 2);
+
+    // Nothing stands in for it: neither another identity of the app, nor none.
+    let failure = of("").sweep().only_failure();
+    assert!(failure.contains("AADSTS700213"), "{failure}");
+    let part = "the application does not trust the Function App's managed identity";
+    assert!(failure.contains(part), "{failure}");
+    let unassigned = of(&named);
+    let identities = |world: &mut World| world.identity.user_assigned.clear();
+    unassigned.simulator.world(identities);
+    let failure = unassigned.sweep().only_failure();
+    let part = format!(
+        "App Service gave no token for the user-assigned identity `{}` (HTTP 400",
+        identity.client_id
+    );
+    assert!(failure.contains(&part), "{failure}");
+    assert!(
+        failure.contains("assign it to the Function App"),
+        "{failure}"
+    );
+    assert!(unassigned.simulator.record().terminations().is_empty());
+    for scene in [scene, unassigned] {
         scene.simulator.assert_clean();
     }
 }
