@@ -10,6 +10,7 @@ mod assertion;
 mod ciphers;
 mod kinds;
 mod pkcs12;
+mod work;
 
 use std::fmt;
 
@@ -62,22 +63,16 @@ impl Certificate {
     }
 
     fn of(parts: Parts) -> Result<Self, String> {
-        let Parts { keys, certificates } = parts;
-        let key = match keys.as_slice() {
-            [] if certificates.is_empty() => return Err(neither()),
-            [] => {
+        let Parts { key, certificates } = parts;
+        let key = match key {
+            None if certificates.is_empty() => return Err(neither()),
+            None => {
                 return Err(
                     "holds a certificate without its private key; create the certificate in Key Vault with an exportable key"
                         .into(),
                 );
             }
-            [key] => key,
-            several => {
-                return Err(format!(
-                    "holds {} private keys; store one key with its certificate",
-                    several.len()
-                ));
-            }
+            Some(key) => key,
         };
         if certificates.is_empty() {
             return Err(
@@ -149,12 +144,16 @@ fn neither() -> String {
     "holds no certificate; name the secret of a certificate in Key Vault, which is PEM or PKCS#12 with its private key".to_owned()
 }
 
+fn second_key() -> String {
+    "holds more than one private key; store one key with its certificate".to_owned()
+}
+
 fn timestamp(time: x509_cert::time::Time) -> Timestamp {
     let millis = time.to_unix_duration().as_millis();
     Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
-/// Keys and certificates of a PEM text, in any order.
+/// Key and certificates of a PEM text, in any order.
 fn from_pem(text: &str) -> Result<Parts, String> {
     if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENC") {
         return Err("holds a private key behind a password; store it without one".into());
@@ -162,7 +161,10 @@ fn from_pem(text: &str) -> Result<Parts, String> {
     let broken = |_| "holds PEM that cannot be read; store the certificate anew".to_owned();
     let mut parts = Parts::default();
     for key in PrivateKeyDer::pem_slice_iter(text.as_bytes()) {
-        parts.keys.push(match key.map_err(broken)? {
+        if parts.key.is_some() {
+            return Err(second_key());
+        }
+        parts.key = Some(match key.map_err(broken)? {
             PrivateKeyDer::Pkcs8(key) => Key::pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(key) => Key::pkcs1(key.secret_pkcs1_der()),
             // SEC 1 is for elliptic curves only; nothing else is known to PEM.

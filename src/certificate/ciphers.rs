@@ -18,9 +18,7 @@ use der::{Decode, Encode, Sequence};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::pkcs12::Problem;
-
-/// More rounds than any tool writes; beyond them a file only wastes our time.
-const MOST_ROUNDS: u32 = 1_000_000;
+use super::work::Work;
 
 const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
@@ -66,9 +64,9 @@ impl NoPassword {
 }
 
 #[derive(Sequence)]
-struct OldParameters {
+pub(super) struct OldParameters {
     salt: OctetString,
-    rounds: u32,
+    pub(super) rounds: u32,
 }
 
 #[derive(Sequence)]
@@ -93,6 +91,7 @@ pub(super) fn has_mac(
     rounds: u32,
     content: &[u8],
     mac: &[u8],
+    work: &mut Work,
 ) -> Result<bool, Problem> {
     let (digest, hmac) = match algorithm {
         SHA1 => (
@@ -104,7 +103,8 @@ pub(super) fn has_mac(
         SHA512 => (&digest::SHA512, hmac::HMAC_SHA512),
         other => return Err(Problem::Cipher(other)),
     };
-    let derivation = Derivation::new(digest, form, salt, rounds)?;
+    let rounds = work.take_rounds(rounds, 1)?;
+    let derivation = Derivation::new(digest, form, salt, rounds);
     let key = derivation.derive(3, digest.output_len());
     Ok(hmac::verify(&hmac::Key::new(hmac, &key), content, mac).is_ok())
 }
@@ -114,11 +114,13 @@ pub(super) fn decrypt(
     algorithm: &AlgorithmIdentifierOwned,
     form: NoPassword,
     data: &[u8],
+    work: &mut Work,
 ) -> Result<Vec<u8>, Problem> {
-    let old = |length: usize| -> Result<(Vec<u8>, Vec<u8>), Problem> {
+    let mut old = |length: usize| -> Result<(Vec<u8>, Vec<u8>), Problem> {
         let OldParameters { salt, rounds } = parameters(algorithm)?;
         let sha1 = &digest::SHA1_FOR_LEGACY_USE_ONLY;
-        let derivation = Derivation::new(sha1, form, salt.as_bytes(), rounds)?;
+        let rounds = work.take_rounds(rounds, 2)?;
+        let derivation = Derivation::new(sha1, form, salt.as_bytes(), rounds);
         Ok((derivation.derive(1, length), derivation.derive(2, 8)))
     };
     match algorithm.oid {
@@ -138,13 +140,17 @@ pub(super) fn decrypt(
             let (key, iv) = old(5)?;
             unchain::<rc2::Rc2>(&key, &iv, data)
         }
-        PBES2 => decrypt_new(&parameters(algorithm)?, data),
+        PBES2 => decrypt_new(&parameters(algorithm)?, data, work),
         other => Err(Problem::Cipher(other)),
     }
 }
 
 /// PBES2 hashes the password without any end, so both forms of none are the same.
-fn decrypt_new(parameters_of: &NewParameters, data: &[u8]) -> Result<Vec<u8>, Problem> {
+fn decrypt_new(
+    parameters_of: &NewParameters,
+    data: &[u8],
+    work: &mut Work,
+) -> Result<Vec<u8>, Problem> {
     let NewParameters { derivation, cipher } = parameters_of;
     if derivation.oid != PBKDF2 {
         return Err(Problem::Cipher(derivation.oid));
@@ -172,7 +178,8 @@ fn decrypt_new(parameters_of: &NewParameters, data: &[u8]) -> Result<Vec<u8>, Pr
         other => return Err(Problem::Cipher(other)),
     };
     let mut key = vec![0; length];
-    pbkdf2::derive(function, some(rounds)?, salt.as_bytes(), &[], &mut key);
+    let rounds = work.take_rounds(rounds, 1)?;
+    pbkdf2::derive(function, rounds, salt.as_bytes(), &[], &mut key);
     let iv: OctetString = parameters(cipher)?;
     let iv = iv.as_bytes();
     if cipher.oid == DES3_CBC {
@@ -214,11 +221,6 @@ fn unchain<C: BlockCipherDecrypt + KeyInit>(
     plain.map_err(|_| Problem::Password)
 }
 
-fn some(rounds: u32) -> Result<NonZeroU32, Problem> {
-    let bounded = NonZeroU32::new(rounds).filter(|rounds| rounds.get() <= MOST_ROUNDS);
-    bounded.ok_or(Problem::Malformed)
-}
-
 /// The key derivation of RFC 7292, appendix B.2; the names are those of its text.
 struct Derivation {
     digest: &'static digest::Algorithm,
@@ -232,8 +234,8 @@ impl Derivation {
         digest: &'static digest::Algorithm,
         form: NoPassword,
         salt: &[u8],
-        rounds: u32,
-    ) -> Result<Self, Problem> {
+        rounds: NonZeroU32,
+    ) -> Self {
         let block = digest.block_len();
         let repeated = |text: &[u8]| -> Vec<u8> {
             let length = text.len().div_ceil(block) * block;
@@ -241,11 +243,11 @@ impl Derivation {
         };
         let mut input = repeated(salt);
         input.extend(repeated(form.bytes()));
-        Ok(Self {
+        Self {
             digest,
             input,
-            rounds: some(rounds)?,
-        })
+            rounds,
+        }
     }
 
     /// `length` bytes for a use: 1 is a key, 2 an initial vector, 3 the key of a MAC.

@@ -9,10 +9,10 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ELLIPTIC_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// The keys and certificates of a container, in its order.
+/// The key and the certificates of a container, in its order.
 #[derive(Default)]
 pub(super) struct Parts {
-    pub(super) keys: Vec<Key>,
+    pub(super) key: Option<Key>,
     /// DER.
     pub(super) certificates: Vec<Vec<u8>>,
 }

@@ -11,6 +11,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::ciphers::{self, NoPassword};
 use super::kinds::{Key, Parts};
+use super::work::{self, Work};
 
 const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
@@ -32,6 +33,11 @@ pub(super) enum Problem {
     Password,
     /// It is encrypted in a way that is not known here.
     Cipher(ObjectIdentifier),
+    /// It would have us hash for too long.
+    Rounds,
+    /// It has more parts than a key and its certificates.
+    Parts,
+    SecondKey,
 }
 
 impl Problem {
@@ -41,6 +47,9 @@ impl Problem {
             Self::Malformed => super::neither(),
             Self::Password => "holds a PKCS#12 file that does not open without a password; import it into Key Vault as a certificate, which takes the password off".into(),
             Self::Cipher(oid) => format!("holds a PKCS#12 file that is encrypted by {oid}, which is not known here; store it with AES, or as PEM"),
+            Self::Rounds => format!("holds a PKCS#12 file that would be hashed in more than {} rounds; store it with fewer, or as PEM", work::MOST_ROUNDS),
+            Self::Parts => format!("holds a PKCS#12 file of more than {} parts; store one key with its certificate and those above it", work::MOST_PARTS),
+            Self::SecondKey => super::second_key(),
         }
     }
 }
@@ -118,6 +127,10 @@ fn malformed(_: der::Error) -> Problem {
 
 /// The keys and certificates of a file.
 pub(super) fn open(der: &[u8]) -> Result<Parts, Problem> {
+    open_within(der, &mut Work::of_a_file())
+}
+
+fn open_within(der: &[u8], work: &mut Work) -> Result<Parts, Problem> {
     let pfx = Pfx::from_der(der).map_err(malformed)?;
     if pfx.version != 3 || pfx.safe.kind != DATA {
         return Err(Problem::Malformed);
@@ -125,15 +138,19 @@ pub(super) fn open(der: &[u8]) -> Result<Parts, Problem> {
     let content: OctetString = pfx.safe.content.decode_as().map_err(malformed)?;
     let content = content.as_bytes();
     match &pfx.mac {
-        Some(mac) => contents(content, verified(mac, content)?),
-        None => {
-            contents(content, NoPassword::Empty).or_else(|_| contents(content, NoPassword::Absent))
+        Some(mac) => {
+            let form = verified(mac, content, work)?;
+            contents(content, form, work)
         }
+        None => match contents(content, NoPassword::Empty, work) {
+            Err(Problem::Password) => contents(content, NoPassword::Absent, work),
+            read => read,
+        },
     }
 }
 
 /// The form of no password under which the MAC is right.
-fn verified(mac: &MacData, content: &[u8]) -> Result<NoPassword, Problem> {
+fn verified(mac: &MacData, content: &[u8], work: &mut Work) -> Result<NoPassword, Problem> {
     let MacData {
         mac: DigestInfo { algorithm, digest },
         salt,
@@ -148,6 +165,7 @@ fn verified(mac: &MacData, content: &[u8]) -> Result<NoPassword, Problem> {
             *iterations,
             content,
             digest.as_bytes(),
+            work,
         )?;
         if is_right {
             return Ok(form);
@@ -156,10 +174,15 @@ fn verified(mac: &MacData, content: &[u8]) -> Result<NoPassword, Problem> {
     Err(Problem::Password)
 }
 
-fn contents(authenticated_safe: &[u8], password: NoPassword) -> Result<Parts, Problem> {
+fn contents(
+    authenticated_safe: &[u8],
+    password: NoPassword,
+    work: &mut Work,
+) -> Result<Parts, Problem> {
     let mut parts = Parts::default();
     let safes = Vec::<ContentInfo>::from_der(authenticated_safe).map_err(malformed)?;
     for safe in safes {
+        work.take_part()?;
         let bags = match safe.kind {
             DATA => {
                 let plain: OctetString = safe.content.decode_as().map_err(malformed)?;
@@ -168,13 +191,14 @@ fn contents(authenticated_safe: &[u8], password: NoPassword) -> Result<Parts, Pr
             ENCRYPTED_DATA => {
                 let data: EncryptedData = safe.content.decode_as().map_err(malformed)?;
                 let content = data.info.content.ok_or(Problem::Malformed)?;
-                ciphers::decrypt(&data.info.algorithm, password, content.as_bytes())?
+                ciphers::decrypt(&data.info.algorithm, password, content.as_bytes(), work)?
             }
             // Encrypted for the owner of another key, which has no password either way.
             other => return Err(Problem::Cipher(other)),
         };
         for bag in Vec::<SafeBag>::from_der(&bags).map_err(|_| Problem::Password)? {
-            parts.add(&bag, password)?;
+            work.take_part()?;
+            parts.add(&bag, password, work)?;
         }
     }
     Ok(parts)
@@ -182,17 +206,19 @@ fn contents(authenticated_safe: &[u8], password: NoPassword) -> Result<Parts, Pr
 
 impl Parts {
     /// What is neither a key nor a certificate is nothing that we need.
-    fn add(&mut self, bag: &SafeBag, password: NoPassword) -> Result<(), Problem> {
+    fn add(&mut self, bag: &SafeBag, password: NoPassword, work: &mut Work) -> Result<(), Problem> {
         match bag.kind {
+            // Before it is opened, because that is the work.
+            KEY_BAG | SHROUDED_KEY_BAG if self.key.is_some() => return Err(Problem::SecondKey),
             KEY_BAG => {
                 let der = der::Encode::to_der(&bag.value).map_err(malformed)?;
-                self.keys.push(Key::pkcs8(&der));
+                self.key = Some(Key::pkcs8(&der));
             }
             SHROUDED_KEY_BAG => {
                 let shrouded: EncryptedKey = bag.value.decode_as().map_err(malformed)?;
                 let key = shrouded.key.as_bytes();
-                let der = ciphers::decrypt(&shrouded.algorithm, password, key)?;
-                self.keys.push(Key::pkcs8(&der));
+                let der = ciphers::decrypt(&shrouded.algorithm, password, key, work)?;
+                self.key = Some(Key::pkcs8(&der));
             }
             CERTIFICATE_BAG => {
                 let bag: CertificateBag = bag.value.decode_as().map_err(malformed)?;
@@ -206,3 +232,6 @@ impl Parts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

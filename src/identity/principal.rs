@@ -231,10 +231,26 @@ impl Principal {
     async fn certificate(&self, name: &SecretName) -> Result<Means, TokenError> {
         let secret = self.read(name).await?;
         let unusable = |why: String| unreadable(format!("secret `{name}` {why}"));
-        let read = Certificate::read(secret.value.expose_secret()).map_err(unusable)?;
+        let read = self.opened(secret.value).await.map_err(unusable)?;
         *self.valid_until_lock() = Some(read.valid_until());
         read.check(self.network.clock.now()).map_err(unusable)?;
         Ok(Means::Certificate(read))
+    }
+
+    /// On a thread of its own, because a PKCS#12 file says itself how long it takes to
+    /// open, and all other principals live on this one.
+    async fn opened(&self, value: SecretString) -> Result<Certificate, String> {
+        let read = move || Certificate::read(value.expose_secret());
+        let patience = self.network.limits.token_timeout;
+        let work = tokio::task::spawn_blocking(read);
+        match tokio::time::timeout(patience, work).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) => Err("could not be read to its end; store the certificate anew".into()),
+            Err(_) => Err(format!(
+                "was not read within {}s; store the certificate anew, as PEM",
+                patience.as_secs()
+            )),
+        }
     }
 
     async fn assertion(&self) -> Result<Means, TokenError> {

@@ -629,6 +629,35 @@ async fn a_refused_certificate_is_read_again_once_and_a_renewed_one_is_used() {
     );
 }
 
+#[test]
+fn a_certificate_is_read_beside_all_else_and_not_for_longer_than_a_token_may_take() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .build()
+        .expect("a runtime");
+    // The only other thread, which is busy for as long as this channel lives.
+    let (busy, end) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || end.recv());
+    let result = runtime.block_on(async {
+        let world = with_certificate(RSA_PEM, Vec::new());
+        let others = async {
+            for _ in 0..30 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::join!(world.databricks(), others).0
+    });
+    drop(busy);
+    let error = result.expect_err("no thread to read it");
+    assert_eq!(error.kind, TokenErrorKind::Secret);
+    assert_eq!(
+        error.sentence,
+        "secret `cert` was not read within 20s; store the certificate anew, as PEM"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_valid_certificate_is_told_before_entra_is_asked() {
     for (value, part) in [
