@@ -43,7 +43,7 @@ impl Certificate {
     /// As [`Certificate::read`]; no readable key is known to fail here.
     pub fn assertion(&self, claims: Claims<'_>) -> Result<SecretString, String> {
         let seconds = |at: Timestamp| at.as_millis().div_euclid(1000);
-        let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint});
+        let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": self.public.thumbprint});
         let body = json!({
             "aud": claims.audience,
             "iss": claims.client_id,

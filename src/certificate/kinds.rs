@@ -17,6 +17,17 @@ pub(super) struct Parts {
     pub(super) certificates: Vec<Vec<u8>>,
 }
 
+impl Parts {
+    /// Takes the one key that there may be.
+    pub(super) fn add_key(&mut self, key: Key) -> Result<(), String> {
+        if self.key.is_some() {
+            return Err(super::second_key());
+        }
+        self.key = Some(key);
+        Ok(())
+    }
+}
+
 /// A private key.
 pub(super) enum Key {
     /// RSA in PKCS#8.

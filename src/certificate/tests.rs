@@ -1,6 +1,7 @@
 //! Certificates that OpenSSL wrote, read without it; see the fixtures' README.
 
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+use rustls_pki_types::CertificateDer;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -32,7 +33,7 @@ fn registered(name: &str) -> String {
 }
 
 fn read(name: &str) -> Result<Certificate, String> {
-    Certificate::read(&value(name))
+    Certificate::read(&value(name), NOW)
 }
 
 /// Every file that can be used, and the certificate that it holds.
@@ -60,7 +61,7 @@ const GOOD: &[(&str, &str)] = &[
 fn the_key_s_own_certificate_is_found_in_every_container() {
     for (file, name) in GOOD {
         let certificate = read(file).unwrap_or_else(|why| panic!("{file}: {why}"));
-        assert_eq!(certificate.thumbprint, registered(name), "{file}");
+        assert_eq!(certificate.public.thumbprint, registered(name), "{file}");
         assert_eq!(certificate.check(NOW), Ok(()), "{file}");
         let until = certificate.valid_until().to_string();
         assert_eq!(until, "2120-01-01T00:00:00Z", "{file}");
@@ -160,7 +161,7 @@ fn what_cannot_be_used_is_told_in_a_sentence_that_says_what_to_do() {
         value("throwaway-rsa.pem"),
         value("throwaway-second.pem")
     );
-    let sentence = Certificate::read(&both).expect_err("two keys");
+    let sentence = Certificate::read(&both, NOW).expect_err("two keys");
     assert!(
         sentence.contains("holds more than one private key; store one"),
         "{sentence}"
@@ -178,6 +179,76 @@ fn a_certificate_is_refused_outside_its_time() {
     assert!(sentence.contains("valid only from 2100-01-01T00:00:00Z; store"));
 }
 
+/// A PEM section of the first key's certificate with another year of its end. Nobody here
+/// looks at who signed it.
+fn ending_in(year: &str) -> String {
+    let pem = fixture("registered/rsa.crt");
+    let mut der = CertificateDer::from_pem_slice(&pem)
+        .expect("a certificate")
+        .to_vec();
+    let end = b"21200101000000Z";
+    let at = der.windows(end.len()).position(|window| window == end);
+    let at = at.expect("an end");
+    der[at..at + 4].copy_from_slice(year.as_bytes());
+    section(&der)
+}
+
+fn section(der: &[u8]) -> String {
+    let text = base64::encode(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[test]
+fn of_several_certificates_of_the_key_one_that_is_valid_and_ends_last_is_taken() {
+    let key = value("throwaway-key-only.pem");
+    let [ended, earlier, later] = ["2021", "2110", "2119"].map(ending_in);
+    for parts in [
+        [&key, &ended, &earlier, &later],
+        [&later, &earlier, &ended, &key],
+        [&earlier, &later, &key, &ended],
+    ] {
+        let pem: String = parts.map(String::as_str).concat();
+        let read = Certificate::read(&pem, NOW).expect("a certificate");
+        let until = read.valid_until().to_string();
+        assert_eq!(until, "2119-01-01T00:00:00Z", "{pem}");
+    }
+    let only_ended = Certificate::read(&format!("{key}{ended}"), NOW);
+    let sentence = only_ended.expect("read").check(NOW).expect_err("ended");
+    assert!(sentence.contains("expired at 2021-01-01T00:00:00Z"));
+    // It begins in 2020.
+    let early = Timestamp::from_millis(1_000_000_000_000);
+    let read = Certificate::read(&format!("{key}{ended}{earlier}"), early).expect("read");
+    assert_eq!(read.valid_until().to_string(), "2110-01-01T00:00:00Z");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_spoils_no_other() {
+    let key = value("throwaway-key-only.pem");
+    let own = ending_in("2120");
+    let strange = section(b"no certificate at all");
+    let torn = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    let endless = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    for unreadable in [&strange, torn, endless] {
+        for pem in [
+            format!("{unreadable}{key}{own}"),
+            format!("{key}{unreadable}{own}"),
+            format!("{own}{key}{unreadable}"),
+        ] {
+            let read = Certificate::read(&pem, NOW).unwrap_or_else(|why| panic!("{pem}: {why}"));
+            assert_eq!(read.public.thumbprint, registered("rsa"));
+        }
+        let alone = Certificate::read(&format!("{key}{unreadable}"), NOW);
+        let sentence = alone.expect_err("none of the key");
+        assert!(sentence.contains("cannot be read; store the certificate anew"));
+    }
+    let broken = own.replace("CERTIFICATE", "PRIVATE KEY").replace('M', "!");
+    let sentence = Certificate::read(&format!("{broken}{own}"), NOW).expect_err("no key");
+    assert!(
+        sentence.contains("PEM that cannot be read; store"),
+        "{sentence}"
+    );
+}
+
 #[test]
 fn what_is_no_certificate_is_named_and_never_repeated() {
     for text in [
@@ -190,7 +261,7 @@ fn what_is_no_certificate_is_named_and_never_repeated() {
         "-----BEGIN RSA PRIVATE KEY-----\ncGxhbnRlZA==\n-----END RSA PRIVATE KEY-----\n\
          -----BEGIN CERTIFICATE-----\ncGxhbnRlZA==\n-----END CERTIFICATE-----\n",
     ] {
-        let sentence = Certificate::read(text).expect_err(text);
+        let sentence = Certificate::read(text, NOW).expect_err(text);
         assert!(sentence.starts_with("holds "), "{text}: {sentence}");
         assert!(!sentence.contains("planted") && !sentence.contains("cGxh"));
         assert!(sentence.contains("; "), "{sentence}");
@@ -209,8 +280,8 @@ fn a_damaged_file_is_an_error_and_never_a_panic() {
             let mut damaged = whole.clone();
             damaged[place] ^= 0x41;
             // Some bytes are names, or padding, or rounds; what matters is that it ends.
-            let _ = Certificate::read(&base64::encode(&damaged));
-            let _ = Certificate::read(&base64::encode(&whole[..place]));
+            let _ = Certificate::read(&base64::encode(&damaged), NOW);
+            let _ = Certificate::read(&base64::encode(&whole[..place]), NOW);
         }
     }
 }

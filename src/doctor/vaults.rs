@@ -186,7 +186,7 @@ fn validity(
     };
     let mut ends = stored.expires;
     if proves && source.kind() == CredentialKind::Certificate {
-        let certificate = Certificate::read(stored.value.expose_secret());
+        let certificate = Certificate::read(stored.value.expose_secret(), candidate.now);
         let checked = certificate.and_then(|one| one.check(candidate.now).map(|()| one));
         match checked {
             Ok(certificate) => ends = Some(certificate.valid_until()),

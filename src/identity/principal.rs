@@ -240,7 +240,8 @@ impl Principal {
     /// On a thread of its own, because a PKCS#12 file says itself how long it takes to
     /// open, and all other principals live on this one.
     async fn opened(&self, value: SecretString) -> Result<Certificate, String> {
-        let read = move || Certificate::read(value.expose_secret());
+        let now = self.network.clock.now();
+        let read = move || Certificate::read(value.expose_secret(), now);
         let patience = self.network.limits.token_timeout;
         let work = tokio::task::spawn_blocking(read);
         match tokio::time::timeout(patience, work).await {
