@@ -66,7 +66,7 @@ impl NoPassword {
 #[derive(Sequence)]
 pub(super) struct OldParameters {
     salt: OctetString,
-    pub(super) rounds: u32,
+    pub(super) rounds: u64,
 }
 
 #[derive(Sequence)]
@@ -78,7 +78,7 @@ struct NewParameters {
 #[derive(Sequence)]
 struct DerivationParameters {
     salt: OctetString,
-    rounds: u32,
+    rounds: u64,
     key_length: Option<u16>,
     function: Option<AlgorithmIdentifierOwned>,
 }
@@ -88,7 +88,7 @@ pub(super) fn has_mac(
     algorithm: ObjectIdentifier,
     form: NoPassword,
     salt: &[u8],
-    rounds: u32,
+    rounds: u64,
     content: &[u8],
     mac: &[u8],
     work: &mut Work,

@@ -33,7 +33,7 @@ pub(super) enum Problem {
     Password,
     /// It is encrypted in a way that is not known here.
     Cipher(ObjectIdentifier),
-    /// It would have us hash for too long.
+    /// It would have us hash for too long, or not at all.
     Rounds,
     /// It has more parts than a key and its certificates.
     Parts,
@@ -47,7 +47,7 @@ impl Problem {
             Self::Malformed => super::neither(),
             Self::Password => "holds a PKCS#12 file that does not open without a password; import it into Key Vault as a certificate, which takes the password off".into(),
             Self::Cipher(oid) => format!("holds a PKCS#12 file that is encrypted by {oid}, which is not known here; store it with AES, or as PEM"),
-            Self::Rounds => format!("holds a PKCS#12 file that would be hashed in more than {} rounds; store it with fewer, or as PEM", work::MOST_ROUNDS),
+            Self::Rounds => format!("holds a PKCS#12 file that asks for no round of hashing, or for more than {} of all its parts; write it anew with the defaults of a current tool, or store PEM", work::MOST_ROUNDS),
             Self::Parts => format!("holds a PKCS#12 file of more than {} parts; store one key with its certificate and those above it", work::MOST_PARTS),
             Self::SecondKey => super::second_key(),
         }
@@ -73,10 +73,10 @@ struct MacData {
     mac: DigestInfo,
     salt: OctetString,
     #[asn1(default = "once")]
-    iterations: u32,
+    iterations: u64,
 }
 
-fn once() -> u32 {
+fn once() -> u64 {
     1
 }
 

@@ -39,12 +39,13 @@ impl Work {
         }
     }
 
-    /// Takes `rounds` for each of so many keys, before any of them is derived.
-    pub(super) fn take_rounds(&mut self, rounds: u32, keys: u32) -> Result<NonZeroU32, Problem> {
-        let each = NonZeroU32::new(rounds).ok_or(Problem::Malformed)?;
-        let left = rounds
-            .checked_mul(keys)
-            .and_then(|all| self.rounds.checked_sub(all));
+    /// Takes `rounds` for each of so many keys, before any of them is derived. A file may
+    /// state any number, none included.
+    pub(super) fn take_rounds(&mut self, rounds: u64, keys: u32) -> Result<NonZeroU32, Problem> {
+        let each = u32::try_from(rounds).ok().and_then(NonZeroU32::new);
+        let each = each.ok_or(Problem::Rounds)?;
+        let all = each.get().checked_mul(keys);
+        let left = all.and_then(|all| self.rounds.checked_sub(all));
         self.rounds = left.ok_or(Problem::Rounds)?;
         Ok(each)
     }

@@ -44,7 +44,7 @@ fn file(safes: &Vec<ContentInfo>) -> Vec<u8> {
 }
 
 /// Says of a key that it was hashed so often.
-fn restated(bag: &mut SafeBag, rounds: u32) {
+fn restated(bag: &mut SafeBag, rounds: u64) {
     let mut key: EncryptedKey = bag.value.decode_as().expect("a key");
     let of = key.algorithm.parameters.as_ref().expect("parameters");
     let mut of: ciphers::OldParameters = of.decode_as().expect("old parameters");
@@ -54,7 +54,7 @@ fn restated(bag: &mut SafeBag, rounds: u32) {
 }
 
 /// What comes of a file whose shrouded key claims these rounds.
-fn of_rounds(rounds: u32) -> Result<Parts, Problem> {
+fn of_rounds(rounds: u64) -> Result<Parts, Problem> {
     let safes = safes("throwaway-3des.p12");
     let shrouded = safes.iter().find(|safe| safe.kind == DATA);
     let mut bags = bags(shrouded.expect("a part with the key"));
@@ -114,11 +114,11 @@ fn a_file_of_many_parts_is_refused() {
 }
 
 #[test]
-fn too_many_rounds_are_told_with_their_bound() {
-    for rounds in [work::MOST_ROUNDS, u32::MAX] {
+fn too_many_rounds_or_none_are_told_with_their_bound() {
+    for rounds in [0, u64::from(work::MOST_ROUNDS), 1 << 32, u64::MAX] {
         let problem = of_rounds(rounds).err();
         assert_eq!(problem, Some(Problem::Rounds), "{rounds}");
     }
     let sentence = Problem::Rounds.sentence();
-    assert!(sentence.contains("more than 2000000 rounds; store it with fewer"));
+    assert!(sentence.contains("more than 2000000 of all its parts; write it anew"));
 }
