@@ -258,7 +258,7 @@ fn known_workspace(name: &str, workspaces: &[WorkspaceSettings]) -> Result<Strin
         None => Err(format!(
             "is \"{}\", which the policy does not list; {}",
             Shown::name(name),
-            nearest::suggestion(name, names.clone(), names)
+            nearest::suggestion_of_many(name, names.clone(), names)
         )),
     }
 }

@@ -7,7 +7,8 @@
 mod parts;
 mod written;
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -36,21 +37,45 @@ pub struct PrincipalSettings {
     pub source: PrincipalSource,
 }
 
+/// So many names are compared with wrong ones, in sum: every wrong name costs as many
+/// comparisons as there are names, and a generated policy may have thousands of both.
+const MOST_COMPARISONS: usize = 10_000;
+
 /// The names that a workspace or the Spark witness may write.
 #[derive(Debug)]
-pub(super) struct KnownPrincipals(Vec<PrincipalName>);
+pub(super) struct KnownPrincipals {
+    /// In the order of the document, the main one first.
+    listed: Vec<PrincipalName>,
+    names: BTreeSet<PrincipalName>,
+    comparisons_left: Cell<usize>,
+}
 
 impl KnownPrincipals {
     /// The principal of this name.
     pub(super) fn find(&self, name: &str) -> Result<PrincipalName, String> {
-        let known = || self.0.iter().map(PrincipalName::as_str);
-        match self.0.iter().find(|known| known.as_str() == name) {
-            Some(found) => Ok(found.clone()),
-            None => Err(format!(
-                "is \"{}\", which is no principal; {}",
-                Shown::new(name, workspaces::NAME_CHARS),
-                nearest::suggestion(name, known(), known())
-            )),
+        let wanted = PrincipalName::new(name);
+        if self.names.contains(&wanted) {
+            return Ok(wanted);
+        }
+        let known = || self.listed.iter().map(PrincipalName::as_str);
+        let compared = known().take(self.comparisons());
+        Err(format!(
+            "is \"{}\", which is no principal; {}",
+            Shown::new(name, workspaces::NAME_CHARS),
+            nearest::suggestion_of_many(name, compared, known())
+        ))
+    }
+
+    /// How many names to compare with the next wrong one: all, or none, because the
+    /// nearest of some may be far from the nearest.
+    fn comparisons(&self) -> usize {
+        let all = self.listed.len();
+        match self.comparisons_left.get().checked_sub(all) {
+            Some(left) => {
+                self.comparisons_left.set(left);
+                all
+            }
+            None => 0,
         }
     }
 }
@@ -63,7 +88,12 @@ pub(super) fn known(document: &Document<'_>) -> KnownPrincipals {
         value.get_ref().as_str().map(str::trim)
     });
     let main = std::iter::once(PrincipalName::MAIN);
-    KnownPrincipals(main.chain(written).map(PrincipalName::new).collect())
+    let listed: Vec<_> = main.chain(written).map(PrincipalName::new).collect();
+    KnownPrincipals {
+        names: listed.iter().cloned().collect(),
+        listed,
+        comparisons_left: Cell::new(MOST_COMPARISONS),
+    }
 }
 
 /// A principal of the document, whose vault may be that of the app settings.
@@ -197,7 +227,7 @@ fn note_missing_vault(main: &mut AppSettings<'_>, lacking: &[String]) {
         return;
     }
     let meaning = Part::KeyVaultUrl.setting().meaning;
-    let names = lacking.join(", ");
+    let names = nearest::first_of(lacking.iter().cloned());
     main.note(
         Part::KeyVaultUrl,
         format!("is not set, and {names} would be read from there: {meaning}"),
@@ -216,10 +246,11 @@ pub(super) fn strangers(
     workspaces: &[WorkspaceSettings],
     principals: &[PrincipalSettings],
 ) -> Vec<String> {
-    let tenant = |name: &PrincipalName| {
-        let mut found = principals.iter().filter(|one| one.name == *name);
-        found.next().and_then(|one| one.source.tenant())
-    };
+    let tenants = principals
+        .iter()
+        .map(|one| (&one.name, one.source.tenant()));
+    let tenants: BTreeMap<_, _> = tenants.collect();
+    let tenant = |name: &PrincipalName| tenants.get(name).copied().flatten();
     let stranger = |workspace: &WorkspaceSettings| {
         let asks = workspace.spark_principal.as_ref()?;
         let (home, away) = (tenant(&workspace.principal)?, tenant(asks)?);

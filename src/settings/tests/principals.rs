@@ -329,3 +329,34 @@ fn drivers_that_would_be_asked_from_another_tenant_are_warned_of() {
     );
     assert!(policy("spark_principal = \"b\"").is_empty());
 }
+
+#[test]
+fn thousands_of_principals_and_wrong_names_are_refused_with_few_comparisons_and_short_lists() {
+    const MANY: usize = 3000;
+    let principals: String = (0..MANY)
+        .map(|number| principal_b().replace("\"b\"", &format!("\"team-{number:04}\"")))
+        .collect();
+    let wrong: Vec<String> = (0..MANY)
+        .map(|number| format!("principal = \"taem-{number:04}\""))
+        .collect();
+    let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
+    let setup = Setup::policy(&format!("{principals}{}", workspaces(&wrong)));
+    let mistakes = setup.mistakes();
+    assert_eq!(
+        mistakes.len(),
+        101,
+        "the hundred that are told, and that there are more"
+    );
+    let (more, told) = mistakes.split_last().unwrap();
+    assert_eq!(more, "there are more than these 100 mistakes");
+    // Three guesses cost three times as many comparisons as there are principals.
+    for (number, mistake) in told[..3].iter().enumerate() {
+        let guess = format!("did you mean `team-{number:04}`?");
+        assert!(mistake.ends_with(&guess), "{mistake}");
+    }
+    for mistake in &told[3..] {
+        let list = "known are `main`, `team-0000`, `team-0001`, `team-0002`, `team-0003`, \
+            `team-0004`, `team-0005`, `team-0006`, `team-0007`, `team-0008` and 2991 more";
+        assert!(mistake.ends_with(list), "{mistake}");
+    }
+}
