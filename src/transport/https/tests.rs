@@ -173,9 +173,14 @@ async fn a_forbidden_host_gets_no_connection() {
 /// What a plain client makes of a URL; the proxy is given here because a test
 /// can't set the environment.
 async fn failure(url: &str, proxy: Option<u16>) -> TransportError {
-    let builder = Client::builder()
-        .tls_certs_only([])
-        .timeout(Duration::from_millis(500));
+    failure_within(PATIENCE, url, proxy).await
+}
+
+/// Longer than any test; a machine under load is no fault.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn failure_within(patience: Duration, url: &str, proxy: Option<u16>) -> TransportError {
+    let builder = Client::builder().tls_certs_only([]).timeout(patience);
     let builder = match proxy {
         Some(port) => {
             let proxy = format!("http://127.0.0.1:{port}");
@@ -191,7 +196,8 @@ async fn failure(url: &str, proxy: Option<u16>) -> TransportError {
 async fn a_hanging_peer_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let error = failure(&format!("http://127.0.0.1:{port}/"), None).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let error = failure_within(Duration::from_millis(500), &url, None).await;
     assert_eq!(error.kind, TransportErrorKind::Timeout, "{error}");
     assert!(!error.never_sent, "the request may have arrived");
 }
