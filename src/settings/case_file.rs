@@ -44,7 +44,7 @@ pub fn read_cases(
     let name = path.display().to_string();
     let cases = match read_file(path) {
         Ok(text) => {
-            let source = Source { name, text };
+            let source = Source::new(name, text);
             read_source(&source, workspaces, &mut mistakes)
         }
         Err(error) => {

@@ -53,10 +53,7 @@ pub(super) fn find_source(
         );
     }
     if let Some(text) = inline {
-        return Source {
-            name: names::POLICY.name.to_owned(),
-            text: text.to_owned(),
-        };
+        return Source::new(names::POLICY.name.to_owned(), text.to_owned());
     }
     let name = file.unwrap_or(names::POLICY_FILE.default).to_owned();
     let path = app_root.join(&name);
@@ -70,7 +67,7 @@ pub(super) fn find_source(
         mistakes.note(Place::File("policy".to_owned()), &name, problem);
         String::new()
     });
-    Source { name, text }
+    Source::new(name, text)
 }
 
 /// Room for thousands of workspaces; what is longer was meant to be something else.

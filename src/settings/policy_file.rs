@@ -132,10 +132,7 @@ impl PolicyFile {
 
 /// What the parsers make of an empty document.
 fn defaults() -> Option<PolicySet> {
-    let empty = Source {
-        name: String::new(),
-        text: String::new(),
-    };
+    let empty = Source::new(String::new(), String::new());
     let mut mistakes = Mistakes::default();
     let nothing = Environment::default();
     let choice = Choice::read(&nothing, &mut mistakes);
@@ -155,7 +152,7 @@ fn read_source(
         mistakes.note(Place::File("policy".to_owned()), &name, problem);
         String::new()
     });
-    Source { name, text }
+    Source::new(name, text)
 }
 
 fn overridden_by(environment: &Environment) -> Vec<String> {

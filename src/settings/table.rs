@@ -33,14 +33,26 @@ const TAG_VALUE_CHARS: usize = 256;
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: String,
+    /// The bytes at which all lines but the first begin. Places are asked for with every
+    /// key, and counting lines each time would cost the square of a long document.
+    line_starts: Vec<usize>,
 }
 
 impl Source {
+    pub(super) fn new(name: String, text: String) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            name,
+            line_starts: ends.map(|(end, _)| end + 1).collect(),
+            text,
+        }
+    }
+
     pub(super) fn place(&self, offset: usize) -> Place {
-        let before = self.text.as_bytes().iter().take(offset);
+        let before = self.line_starts.partition_point(|start| *start <= offset);
         Place::Line {
             source: self.name.clone(),
-            line: before.filter(|byte| **byte == b'\n').count() + 1,
+            line: before + 1,
         }
     }
 }

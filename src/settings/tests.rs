@@ -892,3 +892,14 @@ fn default_limits() -> Limits {
         warn_before: seconds(21 * 24 * 3600),
     }
 }
+
+#[test]
+fn a_place_is_the_line_of_its_byte() {
+    let text = "a\n\nb\r\nc\n";
+    let source = table::Source::new("s".to_owned(), text.to_owned());
+    for offset in 0..=text.len() {
+        let line = text[..offset].matches('\n').count() + 1;
+        assert_eq!(source.place(offset).line(), line, "{offset}");
+    }
+    assert_eq!(source.place(text.len() + 9).line(), 5, "beyond its end");
+}
