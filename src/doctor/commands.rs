@@ -3,7 +3,15 @@
 //! Words in capitals are to be filled in, because nothing here knows them. What
 //! stands in a command from outside is quoted for a POSIX shell. Pure.
 
+use std::time::Duration;
+
 use crate::escape::Shown;
+use crate::identity::SecretName;
+use crate::timestamp::Timestamp;
+
+const DAY: Duration = Duration::from_hours(24);
+/// For how long a new client secret is made, which is what Azure takes where nobody says.
+const SECRET_LASTS: Duration = DAY.saturating_mul(365);
 
 /// `text` as one word of a POSIX shell.
 fn word(text: &str) -> String {
@@ -158,14 +166,36 @@ pub(super) fn store_secret(vault: &str, secret: &str) -> String {
     )
 }
 
-/// Makes a new client secret and stores it, so that its value is shown nowhere.
-pub(super) fn renew_secret(client_id: Option<&str>, vault: &str, secret: &str) -> String {
+/// Makes a new client secret and stores it, so that its value is shown nowhere, with the
+/// day on which it ends: without that in the vault nobody is warned of the end. Where the
+/// settings name a version, it shows the new one.
+pub(super) fn renew_secret(
+    client_id: Option<&str>,
+    vault: &str,
+    secret: &SecretName,
+    now: Timestamp,
+) -> String {
+    let shown = match secret.version() {
+        Some(_) => "--query id --output tsv",
+        None => "--output none",
+    };
+    let ends = now.floor_to(DAY).plus(SECRET_LASTS);
     format!(
-        "az keyvault secret set --vault-name {} --name {} --output none --value \"$(az ad app credential reset --id {} --append --query password --output tsv)\"",
+        "az keyvault secret set --vault-name {} --name {} --expires {ends} {shown} --value \"$(az ad app credential reset --id {} --append --end-date {ends} --query password --output tsv)\"",
         word(vault),
-        word(secret),
+        word(secret.name()),
         client_id.map_or("CLIENT_ID".to_owned(), word)
     )
+}
+
+/// What a renewal leaves to do where the settings name a version; empty where they do not.
+pub(super) fn and_its_version(secret: &SecretName) -> String {
+    match secret.version() {
+        Some(version) => format!(
+            "; the settings name the version `{version}`, in whose place the new one must be written"
+        ),
+        None => String::new(),
+    }
 }
 
 /// Makes a new certificate in the vault and registers it with the application.
@@ -254,6 +284,34 @@ pub(super) fn outbound_addresses() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_client_secret_is_stored_with_the_day_on_which_it_ends() {
+        let now = Timestamp::parse_rfc3339("2026-11-22T08:30:00Z").expect("a time");
+        let name = SecretName::parse("sp-secret").expect("a name");
+        assert_eq!(
+            renew_secret(Some("app"), "vault", &name, now),
+            "az keyvault secret set --vault-name vault --name sp-secret --expires 2027-11-22T00:00:00Z --output none \
+             --value \"$(az ad app credential reset --id app --append --end-date 2027-11-22T00:00:00Z --query password \
+             --output tsv)\""
+        );
+        assert_eq!(and_its_version(&name), "");
+    }
+
+    #[test]
+    fn a_version_in_the_settings_must_change_with_the_secret() {
+        let now = Timestamp::from_millis(0);
+        let version = "0123456789abcdef0123456789abcdef";
+        let name = SecretName::parse(&format!("sp-secret/{version}")).expect("a version");
+        let command = renew_secret(None, "vault", &name, now);
+        assert!(command.contains("--name sp-secret --expires"), "{command}");
+        assert!(
+            command.contains(" --query id --output tsv --value "),
+            "{command}"
+        );
+        assert!(!command.contains(version), "{command}");
+        assert!(and_its_version(&name).contains(version));
+    }
 
     #[test]
     fn a_name_stays_one_word_of_the_shell() {

@@ -227,7 +227,7 @@ fn token(
     };
     let client_id = ids.client.as_deref();
     let source = &candidate.settings.source;
-    let proof = source.secret().map(|name| (source.kind(), name.name()));
+    let proof = source.secret().map(|name| (source.kind(), name));
     // 7000215 and 7000222: a client secret that is wrong or has expired; 700027: a
     // certificate that the application does not know.
     let remedy = match (error.kind, error.aadsts, proof) {
@@ -236,13 +236,19 @@ fn token(
             Some(7_000_215 | 7_000_222),
             Some((CredentialKind::ClientSecret, name)),
         ) => Remedy::grant(
-            "a client secret that Entra takes",
-            commands::renew_secret(client_id, vault.name, name),
+            format!(
+                "a client secret that Entra takes{}",
+                commands::and_its_version(name)
+            ),
+            commands::renew_secret(client_id, vault.name, name, candidate.now),
         ),
         (TokenErrorKind::Refused, Some(700_027), Some((CredentialKind::Certificate, name))) => {
             Remedy::grant(
-                "a certificate that the application knows",
-                commands::renew_certificate(client_id, vault.name, name),
+                format!(
+                    "a certificate that the application knows{}",
+                    commands::and_its_version(name)
+                ),
+                commands::renew_certificate(client_id, vault.name, name.name()),
             )
         }
         // Entra's refusals have a number; this one is of App Service, which hands out the

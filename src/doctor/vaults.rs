@@ -177,12 +177,17 @@ fn validity(
             commands::renew_certificate(None, vault.name, name.name())
         }
         CredentialKind::ClientSecret if proves => {
-            commands::renew_secret(None, vault.name, name.name())
+            commands::renew_secret(None, vault.name, name, candidate.now)
         }
         CredentialKind::ClientSecret
         | CredentialKind::Certificate
         | CredentialKind::ManagedIdentity
         | CredentialKind::Federated => commands::secret_state(vault.name, name.name()),
+    };
+    let and_its_version = if proves {
+        commands::and_its_version(name)
+    } else {
+        String::new()
     };
     let mut ends = stored.expires;
     if proves && source.kind() == CredentialKind::Certificate {
@@ -191,7 +196,8 @@ fn validity(
         match checked {
             Ok(certificate) => ends = Some(certificate.valid_until()),
             Err(why) => {
-                let remedy = Remedy::grant("a certificate that is good", renewed);
+                let missing = format!("a certificate that is good{and_its_version}");
+                let remedy = Remedy::grant(missing, renewed);
                 return Finding::fail(id, subject, format!("it {why}"), remedy);
             }
         }
@@ -200,13 +206,15 @@ fn validity(
         return Finding::ok(id, subject, "it can be read, and names no end");
     };
     if ends <= candidate.now {
-        let sentence = format!("it can be read, and was good until {ends} by its own date");
+        let sentence =
+            format!("it can be read, and was good until {ends} by its own date{and_its_version}");
         return Finding::warn(id, subject, sentence).with(Remedy::look(renewed));
     }
     let left = ends.since(candidate.now);
     let days = Count(left.as_secs() / DAY.as_secs(), "day");
     let sentence = format!("it can be read, and is good until {ends}, for {days}");
     if left <= candidate.warn_before {
+        let sentence = sentence + &and_its_version;
         return Finding::warn(id, subject, sentence).with(Remedy::look(renewed));
     }
     Finding::ok(id, subject, sentence)

@@ -158,10 +158,13 @@ fn a_wrong_client_secret_is_told_with_its_number_and_a_new_one() {
                 .contains("AADSTS7000215"),
             "{check}"
         );
+        let command = check["command"].as_str().unwrap();
+        let (_, ends) = command.split_once("--end-date ").unwrap();
+        let (ends, _) = ends.split_once(' ').unwrap();
         assert_eq!(
-            check["command"],
+            command,
             format!(
-                "az keyvault secret set --vault-name {VAULT} --name {CLIENT_SECRET_SECRET} --output none --value \"$(az ad app credential reset --id {client} --append --query password --output tsv)\""
+                "az keyvault secret set --vault-name {VAULT} --name {CLIENT_SECRET_SECRET} --expires {ends} --output none --value \"$(az ad app credential reset --id {client} --append --end-date {ends} --query password --output tsv)\""
             )
         );
     }
