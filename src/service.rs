@@ -343,10 +343,11 @@ impl Service {
     /// date shows nothing.
     fn compare_clocks(&self, sent_at: Timestamp, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-        let skew = date
-            .and_then(Timestamp::parse_http)
-            .and_then(|dated| ClockSkew::of(sent_at, self.network.clock.now(), dated));
-        if let Some(skew) = skew {
+        let Some(dated) = date.and_then(Timestamp::parse_http) else {
+            return;
+        };
+        self.lane.note_comparison();
+        if let Some(skew) = ClockSkew::of(sent_at, self.network.clock.now(), dated) {
             self.lane.note_skew(skew);
         }
     }

@@ -126,8 +126,9 @@ impl Examiner<'_> {
             listed = Some(self.databricks.list_clusters().await);
         }
         if self.may_here(CheckId::Clock) {
-            let skew = self.patient.ways.lane.clock_skew();
-            self.sheet.add(rights::clock(door, skew));
+            let lane = &self.patient.ways.lane;
+            let (was_compared, skew) = (lane.has_compared_clocks(), lane.clock_skew());
+            self.sheet.add(rights::clock(door, was_compared, skew));
         }
         if self.may_here(CheckId::Listing)
             && let Some(listing) = &listed

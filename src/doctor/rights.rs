@@ -49,9 +49,15 @@ pub(super) fn running(listing: &ClusterListing) -> Vec<Cluster> {
         .collect()
 }
 
-pub(super) fn clock(door: &Door<'_>, skew: Option<ClockSkew>) -> Finding {
+/// `was_compared`: whether an answer of the workspace said when it was written.
+pub(super) fn clock(door: &Door<'_>, was_compared: bool, skew: Option<ClockSkew>) -> Finding {
     let subject = door.subject();
     match skew {
+        None if !was_compared => {
+            let sentence =
+                "not shown, because no answer of the workspace had a `Date` that can be read";
+            Finding::warn(CheckId::Clock, &subject, sentence)
+        }
         None => Finding::ok(CheckId::Clock, &subject, "they are less than 5m apart"),
         Some(skew) => Finding::fail(
             CheckId::Clock,
@@ -354,6 +360,12 @@ mod tests {
                 Some("terminate-clusters grant --workspace one --clusters all-purpose"),
             )
         );
+    }
+
+    #[test]
+    fn clocks_that_were_not_compared_are_not_called_right() {
+        assert_eq!(clock(&DOOR, false, None).status, Status::Warn);
+        assert_eq!(clock(&DOOR, true, None).status, Status::Ok);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its own. Waiting happens on tokio's clock. The meter counts what was asked,
 //! by stage, for the report; it judges nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub struct Lane {
     deadline: Instant,
     meter: Meter,
     skew: Mutex<Option<ClockSkew>>,
+    has_compared_clocks: AtomicBool,
     place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
@@ -38,6 +40,7 @@ impl Lane {
             deadline,
             meter: Meter::default(),
             skew: Mutex::default(),
+            has_compared_clocks: AtomicBool::new(false),
             place: Mutex::default(),
         }
     }
@@ -59,6 +62,17 @@ impl Lane {
     #[must_use]
     pub fn clock_skew(&self) -> Option<ClockSkew> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an answer has said when it was written.
+    #[must_use]
+    pub fn has_compared_clocks(&self) -> bool {
+        self.has_compared_clocks.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the clocks were compared.
+    pub(super) fn note_comparison(&self) {
+        self.has_compared_clocks.store(true, Ordering::Relaxed);
     }
 
     /// Remembers a difference, the widest one for good.

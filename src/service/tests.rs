@@ -659,3 +659,22 @@ async fn a_change_may_be_answered_with_json_or_with_nothing_and_with_no_page() {
         CallErrorCause::NotJson { status: 200, .. }
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_an_answer_with_a_readable_date_compares_the_clocks() {
+    for (date, compared) in [
+        (None, false),
+        (Some("yesterday"), false),
+        (Some("Sun, 22 Nov 2026 08:00:00 GMT"), true),
+    ] {
+        let mut answer = json_answer();
+        if let (Ok(answer), Some(date)) = (&mut answer, date) {
+            let date = http::HeaderValue::from_static(date);
+            answer.headers_mut().insert(DATE, date);
+        }
+        let (service, _) = scripted(vec![answer]);
+        let got: Result<serde_json::Value, _> = service.json(ask()).await;
+        assert!(got.is_ok(), "{got:?}");
+        assert_eq!(service.lane().has_compared_clocks(), compared, "{date:?}");
+    }
+}
