@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::access::Door;
 use self::check::CheckId;
@@ -40,7 +40,7 @@ use self::sheet::{Finding, Remedy, Sheet, Subject};
 use self::ways::{Askers, Ways};
 use crate::cluster::ClusterId;
 use crate::human::Count;
-use crate::identity::{PrincipalName, SecretSource};
+use crate::identity::{Audience, PrincipalName, SecretSource};
 use crate::policy::{Access, Mode};
 use crate::settings::PrincipalSettings;
 use crate::sweep::{Scope, Sweep, Tokens};
@@ -97,6 +97,14 @@ pub struct ProbeAnswer {
     pub probed: Probed,
 }
 
+/// What was recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    pub workspaces: Vec<WorkspaceRecord>,
+    /// Why principals had no token to ask with, so that there is nothing to see.
+    pub no_tokens: BTreeSet<String>,
+}
+
 /// Why a probe was not made.
 #[derive(Debug, Clone)]
 pub enum NoProbe {
@@ -104,6 +112,8 @@ pub enum NoProbe {
     Unexplained(Unexplained),
     /// Its workspace names nobody for the drivers.
     NoPrincipal(String),
+    /// Whose token would be sent has none; says who and why.
+    NoToken(String),
 }
 
 impl Examination {
@@ -173,16 +183,30 @@ impl Doctor {
     }
 
     /// Asks each workspace what nobody has recorded yet.
-    pub async fn record(&self, request: &DoctorRequest, tell: Tell<'_>) -> Vec<WorkspaceRecord> {
+    pub async fn record(&self, request: &DoctorRequest, tell: Tell<'_>) -> Recorded {
         let tokens = self.sweep.tokens();
-        let mut records = Vec::new();
+        let mut recorded = Recorded::default();
         for workspace in self.in_scope(&request.scope) {
             tell(&format!("recording `{}` …", workspace.name));
             let ways = self.ways(workspace, &tokens, request.deadline);
+            let main = &workspace.principal;
+            let resource_id = workspace.resource_id.as_deref();
+            let mut needed = vec![(main, Audience::Databricks)];
+            needed.extend(
+                self.asks_drivers(workspace)
+                    .map(|name| (name, Audience::Databricks)),
+            );
+            let asks_azure = resource_id.is_some() && ways.arm.is_some();
+            needed.extend(asks_azure.then_some((main, Audience::Arm)));
+            for (name, audience) in needed {
+                let missing = no_token(&tokens, name, audience, request.deadline).await;
+                recorded.no_tokens.extend(missing);
+            }
             let now = self.sweep.network.clock.now();
-            records.push(record::record(&ways, workspace.resource_id.as_deref(), now).await);
+            let record = record::record(&ways, resource_id, now).await;
+            recorded.workspaces.push(record);
         }
-        records
+        recorded
     }
 
     /// Asks the server that the operator has started on a cluster's driver.
@@ -206,8 +230,13 @@ impl Doctor {
         let Some(principal) = self.asks_drivers(&workspace) else {
             return Err(NoProbe::NoPrincipal(workspace.name));
         };
+        let tokens = self.sweep.tokens();
+        let missing = no_token(&tokens, principal, Audience::Databricks, request.deadline).await;
+        if let Some(why) = missing {
+            return Err(NoProbe::NoToken(why));
+        }
         let principal = principal.as_str().to_owned();
-        let ways = self.ways(&workspace, &self.sweep.tokens(), request.deadline);
+        let ways = self.ways(&workspace, &tokens, request.deadline);
         Ok(ProbeAnswer {
             probed: Probed::ask(&ways, cluster, port).await,
             workspace: workspace.name,
@@ -316,4 +345,23 @@ impl Doctor {
             clock: Arc::clone(&self.sweep.network.clock),
         }
     }
+}
+
+/// Why a principal has no token of this kind; `None` where it has one.
+async fn no_token(
+    tokens: &Tokens,
+    name: &PrincipalName,
+    audience: Audience,
+    deadline: Instant,
+) -> Option<String> {
+    let source = tokens.of(name);
+    let why = match timeout_at(deadline, source.token(audience)).await {
+        Ok(Ok(_)) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it did not come in time".to_owned(),
+    };
+    Some(format!(
+        "the principal `{name}` has no token for {}: {why}",
+        audience.name()
+    ))
 }

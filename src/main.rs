@@ -288,8 +288,9 @@ async fn run_doctor(settings: &Settings, allowed: &AllowedDoctor) -> Result<Exit
         }
         DoctorTask::Record(folder) => match Target::prepare(folder) {
             Ok(target) => {
-                let records = doctor.record(&request, &tell).await;
-                cli::tell_record(folder, &target.write(&records))
+                let recorded = doctor.record(&request, &tell).await;
+                let written = target.write(&recorded.workspaces);
+                cli::tell_record(folder, &written, &recorded.no_tokens)
             }
             Err(error) => refuse([error]),
         },

@@ -118,7 +118,16 @@ pub fn tell_examination(examination: &Examination, as_json: bool) -> Exit {
 }
 
 /// Tells what was written.
-pub fn tell_record(folder: &std::path::Path, written: &Result<Vec<String>, WriteError>) -> Exit {
+///
+/// `no_tokens`: why principals could not ask, of which a record can hold no word.
+pub fn tell_record(
+    folder: &std::path::Path,
+    written: &Result<Vec<String>, WriteError>,
+    no_tokens: &BTreeSet<String>,
+) -> Exit {
+    for why in no_tokens {
+        let _ = writeln!(io::stderr().lock(), "error: {}", Shown::sentence(why));
+    }
     match written {
         Ok(files) => {
             let folder = folder.display().to_string();
@@ -132,7 +141,11 @@ pub fn tell_record(folder: &std::path::Path, written: &Result<Vec<String>, Write
                  how to send them. Read them first. Nothing was changed and nothing was sent.\n",
             );
             print(&text);
-            Exit::AllSeen
+            if no_tokens.is_empty() {
+                Exit::AllSeen
+            } else {
+                Exit::Failure
+            }
         }
         Err(error) => {
             let _ = writeln!(io::stderr().lock(), "error: {error}");
@@ -184,6 +197,7 @@ pub fn tell_probe(allowed: &AllowedDoctor, answer: &Result<ProbeAnswer, NoProbe>
 fn no_probe(why: &NoProbe) -> String {
     match why {
         NoProbe::Unexplained(unexplained) => unexplained.sentence(),
+        NoProbe::NoToken(why) => Shown::sentence(why).to_string(),
         NoProbe::NoPrincipal(workspace) => format!(
             "nobody asks the drivers of `{}`: name the principal in `[witness.spark]`, whose token the probe sends; see \
              docs/probe-proxy.md",

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use simulator::world::{Cluster, MAIN, Member, Permission, Workspace, World, hours};
+use simulator::world::{Cluster, MAIN, Member, Permission, Principal, Workspace, World, hours};
 
 use crate::examined::scene_of;
 use crate::support::Scene;
@@ -118,6 +118,28 @@ fn where_the_policy_names_nobody_no_token_is_sent() {
             .iter()
             .any(|request| request.is_driver_proxy())
     );
+}
+
+#[test]
+fn a_probe_without_a_token_tells_why() {
+    let evidence = Principal::named("evidence");
+    let client = evidence.client_id.clone();
+    let mut world = World::new()
+        .principal(evidence)
+        .workspace(Workspace::named("one").cluster(cluster(true)));
+    world.vaults[0].set("evidence-secret", "wrong");
+    let scene = Scene::of(world).table(&format!(
+        "[[principal]]\nname = \"evidence\"\nclient_id = \"{client}\"\ntenant_id = \"{}\"\n\
+         client_secret_secret = \"evidence-secret\"\n",
+        simulator::world::TENANT_ID
+    ));
+    let scene = scene.spark_as("evidence");
+    let told = scene.doctor(&["--probe-proxy", ID, &PORT.to_string()]);
+    assert_eq!(told.exit, 1, "{told}");
+    let start = "error: the principal `evidence` has no token for Azure Databricks: ";
+    let line = told.stderr.lines().find(|line| line.starts_with(start));
+    let line = line.unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains("AADSTS7000215"), "{line}");
 }
 
 /// The server that the documentation gives, in a Python of this machine.

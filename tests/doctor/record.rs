@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use simulator::world::{
-    Cluster, DriverProxy, MAIN, Member, Permission, Run, Workspace, World, hours,
+    CLIENT_SECRET_SECRET, Cluster, DriverProxy, MAIN, Member, Permission, Run, Workspace, World,
+    hours,
 };
 use simulator::{Fault, Match, Times};
 
@@ -267,6 +268,22 @@ fn drivers_are_asked_only_where_the_policy_names_somebody() {
             .iter()
             .any(|request| request.is_driver_proxy())
     );
+}
+
+#[test]
+fn a_record_without_a_token_tells_why_and_is_no_success() {
+    let scene = scene_of(workspace());
+    scene
+        .simulator
+        .world(|world| world.vaults[0].set(CLIENT_SECRET_SECRET, "wrong"));
+    let told = scene.doctor(&["--record", "out"]);
+    assert_eq!(told.exit, 1, "{told}");
+    for service in ["Azure Databricks", "Azure Resource Manager"] {
+        let start = format!("error: the principal `main` has no token for {service}: ");
+        let line = told.stderr.lines().find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("{service}: {told}"));
+        assert!(line.contains("AADSTS7000215"), "{line}");
+    }
 }
 
 #[test]
