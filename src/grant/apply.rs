@@ -2,7 +2,7 @@
 //!
 //! A change that fails is told with what to do about it, and those that rest on it
 //! are skipped. What the workspace accepts and then does not show within the bounds
-//! of patience counts as not made.
+//! of patience, or what could not be read back, counts as not seen.
 
 use tokio::time::Instant;
 
@@ -50,7 +50,11 @@ impl Hand<'_> {
             Err(error) if already_exists(&error) => true,
             Err(error) => return Err(self.failed(&error)),
         };
-        let found = self.until_seen(|member| member.is_some()).await?;
+        let found = self.until_seen(|member| member.is_some()).await;
+        let found = found.map_err(|error| match existed {
+            true => self.failed(&error),
+            false => self.not_read_back(&error),
+        })?;
         match (found, existed) {
             (Some(member), _) => {
                 let lacks = !member.has_workspace_access && !member.is_admin;
@@ -75,7 +79,8 @@ impl Hand<'_> {
         sent.map_err(|error| self.failed(&error))?;
         let is_entitled =
             |member: Option<&Member>| member.is_some_and(|one| one.has_workspace_access);
-        let found = self.until_seen(is_entitled).await?;
+        let found = self.until_seen(is_entitled).await;
+        let found = found.map_err(|error| self.not_read_back(&error))?;
         Ok(seen(is_entitled(found.as_ref())))
     }
 
@@ -92,7 +97,7 @@ impl Hand<'_> {
         let waiting = self.waiting.0.begin(self.waiting.1);
         loop {
             let admins = self.members.admins().await;
-            let admins = admins.map_err(|error| self.failed(&error))?;
+            let admins = admins.map_err(|error| self.not_read_back(&error))?;
             let is_in = admins.is_some_and(|admins| admins.members.contains(&id));
             if is_in || !waiting.again().await {
                 return Ok(seen(is_in));
@@ -111,7 +116,7 @@ impl Hand<'_> {
         let waiting = self.waiting.0.begin(self.waiting.1);
         loop {
             let has = self.members.right(&cluster.id, grantee).await;
-            let has = has.map_err(|error| self.failed(&error))?;
+            let has = has.map_err(|error| self.not_read_back(&error))?;
             let is_there = has.is_some_and(|has| has >= right);
             if is_there || !waiting.again().await {
                 return Ok(seen(is_there));
@@ -130,11 +135,10 @@ impl Hand<'_> {
     async fn until_seen(
         &self,
         is_right: impl Fn(Option<&Member>) -> bool,
-    ) -> Result<Option<Member>, StepOutcome> {
+    ) -> Result<Option<Member>, CallError> {
         let waiting = self.waiting.0.begin(self.waiting.1);
         loop {
-            let found = self.members.find(&self.wish.grantee).await;
-            let found = found.map_err(|error| self.failed(&error))?;
+            let found = self.members.find(&self.wish.grantee).await?;
             if is_right(found.as_ref()) || !waiting.again().await {
                 return Ok(found);
             }
@@ -143,6 +147,14 @@ impl Hand<'_> {
 
     fn failed(&self, error: &CallError) -> StepOutcome {
         StepOutcome::Failed(refusal(&self.acting, error))
+    }
+
+    /// The change is in force for all that is known, so it is not told as failed.
+    fn not_read_back(&self, error: &CallError) -> StepOutcome {
+        StepOutcome::NotSeen(format!(
+            "the workspace accepted it, and it could not be read back: {}; run this again to see",
+            refusal(&self.acting, error)
+        ))
     }
 }
 

@@ -520,6 +520,56 @@ fn a_change_that_fails_costs_no_other() {
 }
 
 #[test]
+fn what_was_accepted_and_cannot_be_read_back_is_not_told_as_failed() {
+    let no = r#"{"error_code":"FEATURE_DISABLED","message":"not now"}"#;
+    let user = || workspace().member(Member::user(MAIN, Permission::None));
+    for (workspace, arguments, path, asked_before, outcome) in [
+        (
+            workspace(),
+            &["--apply"][..],
+            "/ServicePrincipals",
+            1,
+            "not_seen create",
+        ),
+        (
+            workspace().member(Member::user(MAIN, Permission::None).without_entitlements()),
+            &["--apply"],
+            "/ServicePrincipals",
+            1,
+            "not_seen entitle",
+        ),
+        (
+            user(),
+            &["--admin", "--apply"],
+            "/Groups",
+            1,
+            "not_seen admit",
+        ),
+        (
+            user().cluster(Cluster::idle("a")),
+            &["--clusters", "all-purpose", "--apply"],
+            "/permissions/clusters/",
+            1,
+            "not_seen allow CAN_RESTART a",
+        ),
+    ] {
+        let scene = scene(world(workspace));
+        let reading = Match::path(path).method("GET");
+        let times = Times::From(asked_before + 1);
+        scene.simulator.fault(reading, times, Fault::json(400, no));
+        let made = in_json(&scene, arguments);
+        assert_eq!(made.exit, 1, "{made}");
+        assert_eq!(made.changes(), [outcome], "{made}");
+        let why = made.only_why();
+        let part = "the workspace accepted it, and it could not be read back: ";
+        assert!(why.starts_with(part), "{why}");
+        assert!(why.contains("FEATURE_DISABLED: not now"), "{why}");
+        assert_eq!(scene.simulator.record().mutating().len(), 1);
+        scene.simulator.assert_clean();
+    }
+}
+
+#[test]
 fn a_workspace_that_cannot_be_looked_at_costs_no_other() {
     let down = Workspace::named("down").access(Access::IpAccessList);
     let world = World::new()
