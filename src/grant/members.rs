@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::plan::{Grantee, Member, NamedCluster, Present, Right, Wish, needs_rights};
 use crate::cluster::ClusterId;
 use crate::databricks::{Answer, Databricks, RunsRight};
-use crate::service::{Ask, CallError, Service, Stage};
+use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 
 /// Bytes of an answer; a group of thousands of members has some hundred kB.
 const BODY_CAP: usize = 4 << 20;
@@ -81,6 +81,15 @@ struct Permission {
     permission_level: Option<String>,
 }
 
+/// What is of what is wished for.
+pub(super) struct Seen {
+    pub(super) present: Present,
+    /// The clusters that the wish is about and whose rights were read.
+    pub(super) clusters: Vec<NamedCluster>,
+    /// Those whose rights were not.
+    pub(super) unread: Vec<(NamedCluster, CallError)>,
+}
+
 /// The group of admins.
 pub(super) struct Admins {
     pub(super) id: String,
@@ -103,35 +112,41 @@ impl Members {
         })
     }
 
-    /// What is of what is wished for, and the clusters that the wish is about.
-    pub(super) async fn look(
-        &self,
-        wish: &Wish,
-    ) -> Result<(Present, Vec<NamedCluster>), CallError> {
+    /// What is of what is wished for. One cluster whose rights are not told, because it
+    /// was deleted since it was listed, or is another's, costs only itself.
+    pub(super) async fn look(&self, wish: &Wish) -> Result<Seen, CallError> {
         let member = self.find(&wish.grantee).await?;
-        if !needs_rights(wish, member.as_ref()) {
-            let present = Present {
+        let needs_rights = needs_rights(wish, member.as_ref());
+        let mut seen = Seen {
+            present: Present {
                 member,
                 ..Present::default()
-            };
-            return Ok((present, Vec::new()));
-        }
-        let clusters = self.databricks.all_purpose_clusters().await?.into_iter();
-        let named = |(id, name)| NamedCluster { id, name };
-        let clusters: Vec<NamedCluster> = clusters.map(named).collect();
-        let mut present = Present {
-            member,
-            ..Present::default()
+            },
+            clusters: Vec::new(),
+            unread: Vec::new(),
         };
-        // Who is no member has no right.
-        if present.member.is_some() {
-            for cluster in &clusters {
-                if let Some(right) = self.right(&cluster.id, &wish.grantee).await? {
-                    present.rights.insert(cluster.id.clone(), right);
+        if !needs_rights {
+            return Ok(seen);
+        }
+        for (id, name) in self.databricks.all_purpose_clusters().await? {
+            let cluster = NamedCluster { id, name };
+            // Who is no member has no right.
+            if seen.present.member.is_some() {
+                match self.right(&cluster.id, &wish.grantee).await {
+                    Ok(Some(right)) => {
+                        seen.present.rights.insert(cluster.id.clone(), right);
+                    }
+                    Ok(None) => {}
+                    Err(error) if ends_all(&error) => return Err(error),
+                    Err(error) => {
+                        seen.unread.push((cluster, error));
+                        continue;
+                    }
                 }
             }
+            seen.clusters.push(cluster);
         }
-        Ok((present, clusters))
+        Ok(seen)
     }
 
     /// The member of this application id.
@@ -288,6 +303,14 @@ fn ask<'a>(
         until: None,
         joining: None,
     }
+}
+
+/// Whether no other question would be answered either.
+fn ends_all(error: &CallError) -> bool {
+    matches!(
+        error.cause,
+        CallErrorCause::Token(_) | CallErrorCause::Deadline
+    )
 }
 
 fn permissions_of(cluster: &ClusterId) -> [&str; 5] {

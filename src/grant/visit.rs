@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::apply::{self, Hand};
 use super::join::{self, JoinProblem, Joiner};
-use super::members::Members;
-use super::plan::{self, Change, Grantee, Right, Wish};
+use super::members::{Members, Seen};
+use super::plan::{self, Change, Grantee, NamedCluster, Right, Wish};
 use super::{Acting, Granted, Grants, Step, StepOutcome, Target, Wishes};
 use crate::databricks::access::AccessProblem;
 use crate::escape::Shown;
@@ -70,10 +70,18 @@ impl<'g> Visit<'g> {
             }
             Err(error) => return Err(self.refusal(&error)),
         }
+        let mut failures = Vec::new();
         for wish in &wishes {
-            self.fulfil(wish, &members).await?;
+            if let Err(why) = self.fulfil(wish, &members).await
+                && !failures.contains(&why)
+            {
+                failures.push(why);
+            }
         }
-        Ok(())
+        if failures.is_empty() {
+            return Ok(());
+        }
+        Err(failures.join("; "))
     }
 
     /// One wish for each principal, what is asked for one twice being asked once.
@@ -224,8 +232,17 @@ impl<'g> Visit<'g> {
 
     /// Looks at what one principal has, and gives it what it lacks.
     async fn fulfil(&mut self, wish: &Wish, members: &Members) -> Result<(), String> {
-        let present = members.look(wish).await;
-        let (present, clusters) = present.map_err(|error| self.refusal(&error))?;
+        let seen = members.look(wish).await;
+        let Seen {
+            present,
+            clusters,
+            unread,
+        } = seen.map_err(|error| self.refusal(&error))?;
+        if let Some(right) = wish.right {
+            for (cluster, error) in unread {
+                self.not_read(wish, cluster, right, &error);
+            }
+        }
         let planned = plan::plan(wish, &present, &clusters);
         self.granted.notes.extend(planned.notes);
         if !self.grants.apply {
@@ -246,6 +263,17 @@ impl<'g> Visit<'g> {
             self.tell(change, outcome);
         }
         Ok(())
+    }
+
+    /// Tells of a cluster of which it is not known whether it lacks the right.
+    fn not_read(&mut self, wish: &Wish, cluster: NamedCluster, right: Right, error: &CallError) {
+        let why = format!("its rights could not be read: {}", self.refusal(error));
+        let change = Change::Allow {
+            grantee: wish.grantee.clone(),
+            cluster,
+            right,
+        };
+        self.tell(change, StepOutcome::Failed(why));
     }
 
     fn tell(&mut self, change: Change, outcome: StepOutcome) {

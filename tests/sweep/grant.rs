@@ -570,6 +570,40 @@ fn what_was_accepted_and_cannot_be_read_back_is_not_told_as_failed() {
 }
 
 #[test]
+fn a_cluster_whose_rights_cannot_be_read_costs_no_other_and_no_other_principal() {
+    let (drivers, tables) = drivers();
+    let workspace = workspace()
+        .member(Member::user(MAIN, Permission::None))
+        .clusters(["a", "b"].map(Cluster::idle));
+    let mut scene = scene(world(workspace).principal(drivers));
+    scene.further_tables = tables;
+    let id = scene.simulator.world(|world| world.cluster_id("one", "a"));
+    let gone = r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no such cluster"}"#;
+    let reading = Match::path(&format!("/permissions/clusters/{id}")).method("GET");
+    scene
+        .simulator
+        .fault(reading, Times::First(2), Fault::json(404, gone));
+    let asked = ["--clusters", "all-purpose", "--evidence"];
+    for (arguments, outcome) in [
+        (asked.to_vec(), "planned"),
+        ([&asked[..], &["--apply"]].concat(), "made"),
+    ] {
+        let ran = in_json(&scene, &arguments);
+        assert_eq!(ran.exit, 1, "{ran}");
+        let changes = ran.changes();
+        assert_eq!(changes[0], "failed allow CAN_RESTART a", "{ran}");
+        let other = format!("{outcome} allow CAN_RESTART b");
+        assert!(changes.contains(&other), "{ran}");
+        let of_the_drivers = format!("{outcome} create");
+        assert!(changes.contains(&of_the_drivers), "{ran}");
+        let why = ran.only_why();
+        assert!(why.contains("its rights could not be read"), "{why}");
+        assert!(why.contains("no such cluster"), "{why}");
+    }
+    scene.simulator.assert_clean();
+}
+
+#[test]
 fn a_workspace_that_cannot_be_looked_at_costs_no_other() {
     let down = Workspace::named("down").access(Access::IpAccessList);
     let world = World::new()
