@@ -45,6 +45,8 @@ pub struct Joiner {
 pub enum JoinProblem {
     /// There is no token for Azure's service management.
     NoToken(TokenError),
+    /// The time was up before that token came.
+    TokenTooLate,
     /// The workspace does not take that token.
     TokenRefused(CallError),
     /// The resource id is not the workspace's.
@@ -92,8 +94,12 @@ impl Joiner {
     /// A [`JoinProblem`]; the principal is then what it was before, unless the problem says
     /// that it [may have joined](JoinProblem::may_have_joined).
     pub async fn join(&self) -> Result<(), JoinProblem> {
-        let management = self.tokens.token(Audience::Management).await;
-        let management = management.map_err(JoinProblem::NoToken)?;
+        let token = self.tokens.token(Audience::Management);
+        let deadline = self.service.lane().deadline();
+        let management = match tokio::time::timeout_at(deadline, token).await {
+            Ok(management) => management.map_err(JoinProblem::NoToken)?,
+            Err(_) => return Err(JoinProblem::TokenTooLate),
+        };
         let ask = Ask {
             verb: "join the workspace",
             stage: Stage::Rights,
@@ -120,6 +126,7 @@ impl JoinProblem {
     pub fn may_have_joined(&self) -> bool {
         match self {
             Self::NoToken(_)
+            | Self::TokenTooLate
             | Self::TokenRefused(_)
             | Self::WrongResourceId(_)
             | Self::NoRight(_) => false,
@@ -158,6 +165,9 @@ impl fmt::Display for JoinProblem {
             Self::NoToken(why) => {
                 write!(f, "there is no token for Azure's service management: {why}")
             }
+            Self::TokenTooLate => f.write_str(
+                "the time was up before there was a token for Azure's service management",
+            ),
             Self::TokenRefused(error) => write!(
                 f,
                 "the workspace does not accept the token for Azure's service management: check \
@@ -175,5 +185,46 @@ impl fmt::Display for JoinProblem {
             ),
             Self::Other(problem, error) => write!(f, "{problem} ({error})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::identity::Token;
+    use crate::service::testing::{answer, service};
+
+    /// Waits for a token that never comes.
+    #[derive(Debug)]
+    struct Never;
+
+    #[async_trait]
+    impl TokenSource for Never {
+        async fn token(&self, _audience: Audience) -> Result<Token, TokenError> {
+            pending().await
+        }
+
+        fn drop_token(&self, _audience: Audience, _token: &Token) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_token_is_waited_for_no_longer_than_the_deadline() {
+        let (service, transport) =
+            service(|_| async { answer(200, "application/json", r#"{"id":"1"}"#) });
+        let deadline = service.lane().deadline();
+        let resource = Some("/subscriptions/s".to_owned());
+        let joiner = Joiner::for_grant(service.share(), Arc::new(Never), resource);
+        let joined = joiner.expect("a resource").join().await;
+        let problem = joined.expect_err("no token");
+        assert!(matches!(problem, JoinProblem::TokenTooLate), "{problem}");
+        assert!(!problem.may_have_joined());
+        assert!(Instant::now() < deadline + Duration::from_secs(1));
+        assert!(transport.sent().is_empty());
     }
 }
