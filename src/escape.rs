@@ -73,6 +73,24 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// `text` as one word of a POSIX shell, for a command that somebody may copy.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |next: char| next.is_ascii_alphanumeric() || "-_./:@".contains(next);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    // A line break would be a second command for whoever copies the line.
+    let shown = Shown::sentence(text).to_string();
+    format!("'{}'", shown.replace('\'', r"'\''"))
+}
+
+/// An option with its value, in one word where the value would else be read as
+/// another option.
+pub(crate) fn shell_option(option: &str, value: &str) -> String {
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{option}{between}{}", shell_word(value))
+}
+
 /// Writes `text` with everything escaped that could end a line, drive a
 /// terminal, or hide or reorder text; quotes and backslashes stay.
 pub(crate) fn write_one_line(out: &mut String, text: &str) {
@@ -231,6 +249,33 @@ mod tests {
         );
         let long = Shown::sentence(&"x".repeat(5000)).to_string();
         assert_eq!(long.chars().count(), 1000);
+    }
+
+    #[test]
+    fn a_name_stays_one_word_of_the_shell() {
+        for (text, expected) in [
+            ("analytics", "analytics"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("`id`", "'`id`'"),
+            ("", "''"),
+            ("a\nb", r"'a\nb'"),
+        ] {
+            assert_eq!(shell_word(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_begins_with_a_hyphen_is_no_option_of_its_own() {
+        for (value, expected) in [
+            ("one", "--workspace one"),
+            ("a b", "--workspace 'a b'"),
+            ("-one", "--workspace=-one"),
+            ("--a b", "--workspace='--a b'"),
+        ] {
+            assert_eq!(shell_option("--workspace", value), expected);
+        }
     }
 
     #[test]

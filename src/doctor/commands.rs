@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::escape::Shown;
+use crate::escape::{shell_option, shell_word as word};
 use crate::identity::SecretName;
 use crate::timestamp::Timestamp;
 
@@ -13,83 +13,68 @@ const DAY: Duration = Duration::from_hours(24);
 /// For how long a new client secret is made, which is what Azure takes where nobody says.
 const SECRET_LASTS: Duration = DAY.saturating_mul(365);
 
-/// `text` as one word of a POSIX shell.
-fn word(text: &str) -> String {
-    let is_plain = |next: char| next.is_ascii_alphanumeric() || "-_./:@".contains(next);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    // A line break would be a second command for whoever copies the line.
-    let shown = Shown::sentence(text).to_string();
-    format!("'{}'", shown.replace('\'', r"'\''"))
+/// The option that names a workspace.
+fn of(workspace: &str) -> String {
+    shell_option("--workspace", workspace)
 }
 
 /// Makes the service principal a member with workspace access.
 pub(super) fn grant_membership(workspace: &str) -> String {
-    format!(
-        "terminate-clusters grant --workspace {} --apply",
-        word(workspace)
-    )
+    format!("terminate-clusters grant {} --apply", of(workspace))
 }
 
 /// Makes it a member by its own right on the workspace's Azure resource.
 pub(super) fn grant_by_itself(workspace: &str) -> String {
-    format!(
-        "terminate-clusters grant --self --workspace {} --apply",
-        word(workspace)
-    )
+    format!("terminate-clusters grant --self {} --apply", of(workspace))
 }
 
 /// Makes it a workspace admin.
 pub(super) fn grant_admin(workspace: &str) -> String {
-    format!(
-        "terminate-clusters grant --workspace {} --admin --apply",
-        word(workspace)
-    )
+    format!("terminate-clusters grant {} --admin --apply", of(workspace))
 }
 
 /// Gives it `CAN_RESTART` on the all-purpose clusters that exist.
 pub(super) fn grant_termination(workspace: &str) -> String {
     format!(
-        "terminate-clusters grant --workspace {} --clusters all-purpose --apply",
-        word(workspace)
+        "terminate-clusters grant {} --clusters all-purpose --apply",
+        of(workspace)
     )
 }
 
 /// Shows, with an admin's login, on which clusters it lacks that right.
 pub(super) fn show_termination(workspace: &str) -> String {
     format!(
-        "terminate-clusters grant --workspace {} --clusters all-purpose",
-        word(workspace)
+        "terminate-clusters grant {} --clusters all-purpose",
+        of(workspace)
     )
 }
 
 /// Gives the Spark witness's principal `CAN_ATTACH_TO`.
 pub(super) fn grant_evidence(workspace: &str) -> String {
     format!(
-        "terminate-clusters grant --workspace {} --evidence --apply",
-        word(workspace)
+        "terminate-clusters grant {} --evidence --apply",
+        of(workspace)
     )
 }
 
 /// Looks again, at one workspace.
 pub(super) fn doctor_of(workspace: &str) -> String {
-    format!("terminate-clusters doctor --workspace {}", word(workspace))
+    format!("terminate-clusters doctor {}", of(workspace))
 }
 
 /// Records what the workspace answers, without its values.
 pub(super) fn record(workspace: &str) -> String {
     format!(
-        "terminate-clusters doctor --workspace {} --record FOLDER",
-        word(workspace)
+        "terminate-clusters doctor {} --record FOLDER",
+        of(workspace)
     )
 }
 
 /// Shows whether a token reaches the machines behind the driver proxy.
 pub(super) fn probe(workspace: &str) -> String {
     format!(
-        "terminate-clusters doctor --workspace {} --probe-proxy CLUSTER PORT",
-        word(workspace)
+        "terminate-clusters doctor {} --probe-proxy CLUSTER PORT",
+        of(workspace)
     )
 }
 
@@ -314,16 +299,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_one_word_of_the_shell() {
-        for (text, expected) in [
-            ("analytics", "analytics"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("$(id)", "'$(id)'"),
-            ("", "''"),
-            ("a\nb", r"'a\nb'"),
+    fn a_workspaces_name_stays_the_value_of_its_option() {
+        for (name, expected) in [
+            (
+                "analytics",
+                "terminate-clusters doctor --workspace analytics",
+            ),
+            ("$(id)", "terminate-clusters doctor --workspace '$(id)'"),
+            ("--apply", "terminate-clusters doctor --workspace=--apply"),
         ] {
-            assert_eq!(word(text), expected, "{text}");
+            assert_eq!(doctor_of(name), expected);
         }
     }
 }

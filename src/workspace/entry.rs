@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::databricks::ClusterListing;
 use crate::databricks::access::AccessProblem;
-use crate::escape::Shown;
+use crate::escape::{Shown, shell_option};
 use crate::grant::join::{self, JoinProblem};
 use crate::policy::Access;
 use crate::signals::facts::{FactsSettings, WorkspaceFacts};
@@ -145,7 +145,7 @@ fn lost_answer(problem: &JoinProblem) -> String {
 fn only_reported(workspace: &Workspace) -> String {
     format!(
         "report mode joins nothing: terminate mode would let it join by its right on the Azure \
-         resource, and so would `terminate-clusters grant --self --workspace \"{}\" --apply`",
-        Shown::name(&workspace.name)
+         resource, and so would `terminate-clusters grant --self {} --apply`",
+        shell_option("--workspace", &workspace.name)
     )
 }

@@ -101,7 +101,7 @@ fn report_mode_sends_no_second_token_and_says_what_would_join() {
             failure.contains("terminate mode would let it join"),
             "{failure}"
         );
-        let command = "`terminate-clusters grant --self --workspace \"one\" --apply`";
+        let command = "`terminate-clusters grant --self --workspace one --apply`";
         assert!(failure.contains(command), "{failure}");
         assert_eq!(joinings(&scene), 0);
         let scopes = scene.simulator.record().granted_scopes();
@@ -111,6 +111,23 @@ fn report_mode_sends_no_second_token_and_says_what_would_join() {
         );
         assert!(!is_member(&scene));
         assert!(scene.simulator.record().mutating().is_empty());
+        scene.simulator.assert_clean();
+    }
+}
+
+#[test]
+fn the_command_that_is_told_runs_nothing_that_a_name_holds() {
+    for (name, option) in [
+        ("$(id)", "--workspace '$(id)'"),
+        ("--apply", "--workspace=--apply"),
+    ] {
+        let scene = scene(workspace());
+        let tables = scene.simulator.policy_workspaces();
+        let tables = tables.replace("name = \"one\"", &format!("name = \"{name}\""));
+        let scene = scene.set("TERMINATE_CLUSTERS_POLICY", &tables);
+        let failure = scene.sweep_with(&["--mode", "report"]).only_failure();
+        let command = format!("`terminate-clusters grant --self {option} --apply`");
+        assert!(failure.contains(&command), "{failure}");
         scene.simulator.assert_clean();
     }
 }
