@@ -143,6 +143,7 @@ impl Job {
             .limit("request_attempts", &ATTEMPTS.to_string())
             .limit("sweep_deadline", &format!("\"{}s\"", DEADLINE.as_secs()))
             .limit("parallel_workspaces", "64")
+            .limit("join_for", "\"300ms\"")
             .limit("read_back_for", "\"300ms\"");
         if self.patience == Patience::Short {
             for key in ["connect_timeout", "request_timeout"] {
