@@ -11,7 +11,8 @@ use crate::endpoints::{Endpoint, Struck};
 pub(crate) enum Patience {
     /// Longer than any test; a machine under load is no fault.
     Long,
-    /// Short, because the fault is that no answer comes.
+    /// Short, because the fault is that no answer comes; whatever does come must have
+    /// come by then, also on a machine under load.
     Short,
 }
 
@@ -102,9 +103,7 @@ pub(crate) const KINDS: &[Kind] = &[
     }),
     answer("body cut short", BROKEN, |_| Fault::TruncateBody),
     silence("no answer", |_| Fault::Hang),
-    silence("body too slow", |_| {
-        Fault::SlowBody(Duration::from_millis(600))
-    }),
+    silence("body too slow", |_| Fault::SlowBody(Duration::from_secs(2))),
     answer(OVER_THE_CAP, &["too large"], |endpoint| {
         Fault::OverlongBody(endpoint.cap)
     }),

@@ -18,7 +18,7 @@ use crate::logins::{identity_of, principal_of};
 use crate::support::{BINARY, Scene};
 
 /// When a sweep must have ended, by its own settings.
-const DEADLINE: Duration = Duration::from_secs(40);
+const DEADLINE: Duration = Duration::from_secs(90);
 const ATTEMPTS: usize = 2;
 /// The workspace beside those that are struck.
 const OTHER: &str = "other";
@@ -30,25 +30,23 @@ pub(crate) struct Job {
     patience: Patience,
 }
 
-/// All sweeps; those that wait longest first.
-pub(crate) fn jobs() -> Vec<Job> {
+/// All sweeps of this patience.
+pub(crate) fn jobs(patience: Patience) -> Vec<Job> {
     let mut jobs = Vec::new();
-    for patience in [Patience::Short, Patience::Long] {
-        for (endpoint, one) in ENDPOINTS.iter().enumerate() {
-            let kinds = kinds::of(one).filter(|(_, kind)| kind.patience == patience);
-            let kinds: Vec<usize> = kinds.map(|(place, _)| place).collect();
-            let job = |kinds| Job {
-                endpoint,
-                kinds,
-                patience,
-            };
-            let (alone, together): (Vec<usize>, Vec<usize>) = kinds
-                .into_iter()
-                .partition(|kind| strikes_all(one, &KINDS[*kind]));
-            jobs.extend(alone.into_iter().map(|kind| job(vec![kind])));
-            if !together.is_empty() {
-                jobs.push(job(together));
-            }
+    for (endpoint, one) in ENDPOINTS.iter().enumerate() {
+        let kinds = kinds::of(one).filter(|(_, kind)| kind.patience == patience);
+        let kinds: Vec<usize> = kinds.map(|(place, _)| place).collect();
+        let job = |kinds| Job {
+            endpoint,
+            kinds,
+            patience,
+        };
+        let (alone, together): (Vec<usize>, Vec<usize>) = kinds
+            .into_iter()
+            .partition(|kind| strikes_all(one, &KINDS[*kind]));
+        jobs.extend(alone.into_iter().map(|kind| job(vec![kind])));
+        if !together.is_empty() {
+            jobs.push(job(together));
         }
     }
     jobs
@@ -147,9 +145,9 @@ impl Job {
             .limit("read_back_for", "\"300ms\"");
         if self.patience == Patience::Short {
             for key in ["connect_timeout", "request_timeout"] {
-                scene = scene.limit(key, "\"1500ms\"");
+                scene = scene.limit(key, "\"5s\"");
             }
-            scene = scene.limit("token_timeout", "\"4s\"");
+            scene = scene.limit("token_timeout", "\"12s\"");
         }
         let (line, tables) = match endpoint.witness {
             Witness::Spark => (
