@@ -15,6 +15,7 @@ use simulator::world::{
 };
 use simulator::{Fault, Match, Times};
 
+use crate::hostile;
 use crate::support::{BINARY, Scene};
 
 const OPERATOR: &str = "operator";
@@ -712,4 +713,122 @@ fn a_managed_identity_is_granted_what_any_other_principal_is() {
     assert_eq!(record.identity_requests().len(), 1);
     assert!(record.secret_reads().is_empty());
     scene.simulator.assert_clean();
+}
+
+/// That each line of the report, or of the refusal where there is none, begins in one
+/// of these ways, and that no line holds anything but plain characters.
+fn assert_plain_lines(ran: &Ran, starts: &[&str]) {
+    for line in ran.stdout.lines().chain(ran.stderr.lines()) {
+        let odd = line
+            .chars()
+            .find(|next| !(' '..='~').contains(next) && *next != '…');
+        assert_eq!(odd, None, "{line}");
+        assert!(line.len() < 2048, "{line}");
+    }
+    let told = if ran.stdout.is_empty() {
+        &ran.stderr
+    } else {
+        &ran.stdout
+    };
+    for line in told.lines() {
+        assert!(starts.iter().any(|start| line.starts_with(start)), "{line}");
+    }
+}
+
+/// A workspace in which the principal is a member without rights, with a cluster of
+/// each hostile name.
+fn workspace_of_hostile_names() -> Workspace {
+    let names = hostile::names();
+    let clusters = names.iter().enumerate().map(|(number, name)| {
+        let id = format!("0101-000000-hostile{number}");
+        Cluster::idle(name).id(&id)
+    });
+    let workspace = workspace().member(Member::user(MAIN, Permission::None));
+    workspace.clusters(clusters)
+}
+
+#[test]
+fn the_hostile_name_of_a_cluster_forges_no_change_and_is_told_exactly_in_json() {
+    let mut expected = hostile::names();
+    expected.sort();
+    let scene = scene(world(workspace_of_hostile_names()));
+    let of_clusters = ["--clusters", "all-purpose"];
+    for (apply, begin) in [(false, "  would give "), (true, "  made: give ")] {
+        let with = |arguments: &[&'static str]| {
+            let end: &[&str] = if apply { &["--apply"] } else { &[] };
+            [arguments, &of_clusters, end].concat()
+        };
+        if !apply {
+            let shown = in_json(&scene, &with(&[]));
+            assert_eq!(shown.exit, 0, "{shown}");
+            assert_eq!(shown.stdout.lines().count(), 2, "{shown}");
+            let lines = shown.lines();
+            let changes = lines[0]["changes"].as_array().unwrap();
+            let names = changes.iter().map(|one| one["cluster_name"].as_str());
+            let mut names: Vec<&str> = names.map(Option::unwrap).collect();
+            names.sort_unstable();
+            assert_eq!(names, expected);
+        }
+        let text = run(&scene, &with(&[]));
+        assert_eq!(text.exit, 0, "{text}");
+        let closing = format!("1 workspace, {} changes", expected.len());
+        assert_plain_lines(&text, &["one (", begin, "  note: ", &closing]);
+        let rows = text.stdout.lines().filter(|line| line.starts_with(begin));
+        assert_eq!(rows.count(), expected.len(), "{text}");
+    }
+    scene.simulator.assert_clean();
+}
+
+#[test]
+fn a_hostile_message_of_the_workspace_forges_no_change() {
+    let count = hostile::names().len();
+    let scene = scene(world(workspace_of_hostile_names()));
+    for (number, name) in hostile::names().iter().enumerate() {
+        let path = format!("/permissions/clusters/0101-000000-hostile{number}");
+        let body = serde_json::json!({"error_code": "FEATURE_DISABLED", "message": name});
+        let refusal = Fault::json(400, &body.to_string());
+        let patch = Match::any().path_suffix(&path).method("PATCH");
+        scene.simulator.fault(patch, Times::Always, refusal);
+    }
+    let text = run(&scene, &["--clusters", "all-purpose", "--apply"]);
+    assert_eq!(text.exit, 1, "{text}");
+    let begin = "  FAILED to give ";
+    let starts = ["one (", begin, "    ", "  note: ", "1 workspace, "];
+    assert_plain_lines(&text, &starts);
+    let rows = |start: &str| {
+        let lines = text.stdout.lines();
+        lines.filter(|line| line.starts_with(start)).count()
+    };
+    assert_eq!((rows(begin), rows("    ")), (count, count), "{text}");
+    scene.simulator.assert_clean();
+}
+
+#[test]
+fn the_hostile_name_of_a_principal_is_refused_or_plain() {
+    let (mut refused, mut taken) = (0, 0);
+    // No environment holds longer ones.
+    let names = hostile::names().into_iter();
+    for name in names.filter(|name| name.len() < 10_000) {
+        let quoted = serde_json::to_string(&name).unwrap();
+        let workspace = workspace().policy_line(&format!("principal = {quoted}"));
+        let mut scene = scene(world(workspace));
+        scene.further_tables = format!(
+            "[[principal]]\nname = {quoted}\ntenant_id = \"{TENANT_ID}\"\nclient_id = \"{}\"\nclient_secret_secret = \"s\"\n",
+            Principal::named(&name).client_id
+        );
+        let text = run(&scene, &[]);
+        if text.exit == 0 {
+            let told = format!("  would add principal `{name}` (");
+            assert_plain_lines(&text, &["one (", &told, "  note: ", "1 workspace, "]);
+            assert!(text.stdout.contains(&told), "{text}");
+            taken += 1;
+        } else {
+            assert_eq!((text.exit, text.stdout.as_str()), (2, ""), "{text}");
+            assert_plain_lines(&text, &["error: "]);
+            assert!(text.stderr.contains("`name` "), "{text}");
+            refused += 1;
+        }
+        assert_only_looked(&scene);
+    }
+    assert!(refused > 5 && taken > 1, "{refused} {taken}");
 }
