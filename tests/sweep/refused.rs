@@ -67,7 +67,10 @@ fn a_workspace_that_is_elsewhere_is_refused() {
         ("https://adb-5.1.xn--zuredatabricks-utl.net", "no such host"),
         ("https://adb-٥.1.azuredatabricks.net", "is no URL"),
         ("https://adb-dp-5.1.azuredatabricks.net", "no such host"),
-        ("https://adb-5.1.databricks.azure.cn", "no such host"),
+        (
+            "https://adb-5.1.databricks.azure.cn",
+            "belongs to the china cloud",
+        ),
         ("https://kv-ops.vault.azure.net", "key vault"),
         ("https://adb-5.1.azuredatabricks.net/?o=5", "only the host"),
         (
