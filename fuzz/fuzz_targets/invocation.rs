@@ -12,9 +12,10 @@ fuzz_target!(|data: &[u8]| {
     let body = answers.body(0);
     match Invocation::parse(&body) {
         Ok(invocation) => {
-            let envelope = answers.json(0).expect("what was read as JSON is JSON");
-            assert!(envelope.is_object(), "read from {envelope}");
-            assert_reads_the_same_when_encoded_twice(&envelope, &invocation);
+            if let Some(envelope) = answers.plain(0) {
+                assert!(envelope.is_object(), "read from {envelope}");
+                assert_reads_the_same_when_encoded_twice(&envelope, &invocation);
+            }
         }
         Err(error) => assert_is_shown_safely(&error.to_string()),
     }

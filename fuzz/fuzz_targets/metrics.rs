@@ -129,7 +129,9 @@ fn without_points(mut metrics: VmMetrics) -> VmMetrics {
 
 /// Every item of the first page is in the roster, or there is none.
 fn assert_is_whole(answers: &Answers, roster: &Roster) {
-    let first = answers.json(1).expect("no page, and yet a list");
+    let Some(first) = answers.plain(1) else {
+        return;
+    };
     let value = first.get("value").and_then(Value::as_array);
     let value = value.expect("no list, and yet a list");
     let has_more = first

@@ -93,7 +93,9 @@ fn assert_work_is_no_quiet(answers: &Answers, view: &Signal<SparkView>) {
         (STAGES, &["PENDING", "COMPLETE", "FAILED", "SKIPPED"]),
         (SQL, &["COMPLETED", "FAILED"]),
     ] {
-        let list = answers.json(number).expect("quiet without a list");
+        let Some(list) = answers.plain(number) else {
+            continue;
+        };
         for row in list.as_array().expect("quiet without a list") {
             let status = row
                 .get("status")
