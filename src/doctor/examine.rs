@@ -347,9 +347,7 @@ fn age_of_newest(metrics: &VmMetrics, now: Timestamp) -> Option<Duration> {
     let series = metrics.value.iter().flat_map(|metric| &metric.timeseries);
     let points = series.flat_map(|series| &series.data);
     let measured = points.filter(|point| point.average.is_some() || point.total.is_some());
-    let newest = measured
-        .filter_map(|point| Timestamp::parse_rfc3339(&point.time_stamp))
-        .max()?;
+    let newest = measured.filter_map(|point| point.time_stamp).max()?;
     // A point stands for the minute that it begins.
     Some(now.since(newest.plus(Interval::Minute.length())))
 }

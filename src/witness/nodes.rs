@@ -10,9 +10,9 @@
 mod answer;
 mod resting;
 mod roster;
+mod values;
 mod window;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::answer::{Metric, MetricName, Point, Series, VmMetrics};
@@ -22,6 +22,7 @@ pub use self::window::{
     BUCKET, FINE_LOOKBACK, Interval, LOOKBACK_MARGIN, MIN_POINTS, SETTLING, Window, lookback,
 };
 
+use self::values::Values;
 use super::{refuse, shown};
 use crate::signals::{NodesView, Signal, Why};
 use crate::timestamp::Timestamp;
@@ -180,11 +181,11 @@ impl Bucket {
     }
 }
 
-/// The values of one machine by the start of their point; only what was measured.
+/// The values of one machine.
 struct Measured {
-    cpu: BTreeMap<Timestamp, f64>,
-    network_in: BTreeMap<Timestamp, f64>,
-    network_out: BTreeMap<Timestamp, f64>,
+    cpu: Values,
+    network_in: Values,
+    network_out: Values,
 }
 
 impl Measured {
@@ -207,14 +208,14 @@ impl Measured {
         if !namespace.eq_ignore_ascii_case(METRIC_NAMESPACE) {
             return refuse("Azure Monitor answered for something that is no machine");
         }
-        let cpu = values(metrics, CPU_METRIC, |point| point.average, window)?;
-        if cpu.values().any(|percent| !(0.0..=100.0).contains(percent)) {
+        let cpu = Values::read(metrics, CPU_METRIC, |point| point.average, window)?;
+        if cpu.all().any(|percent| !(0.0..=100.0).contains(&percent)) {
             return refuse("a CPU value lies outside 0 to 100");
         }
-        let network_in = values(metrics, NETWORK_IN_METRIC, |point| point.total, window)?;
-        let network_out = values(metrics, NETWORK_OUT_METRIC, |point| point.total, window)?;
-        let mut bytes = network_in.values().chain(network_out.values());
-        if bytes.any(|bytes| !bytes.is_finite() || *bytes < 0.0) {
+        let network_in = Values::read(metrics, NETWORK_IN_METRIC, |point| point.total, window)?;
+        let network_out = Values::read(metrics, NETWORK_OUT_METRIC, |point| point.total, window)?;
+        let is_count = |bytes: f64| bytes.is_finite() && bytes >= 0.0;
+        if !network_in.all().chain(network_out.all()).all(is_count) {
             return refuse("a network value is no number of bytes");
         }
         Ok(Self {
@@ -225,7 +226,7 @@ impl Measured {
     }
 
     fn refuse_what_proves_nothing(&self, window: &Window) -> Result<(), Why> {
-        let Some((newest, _)) = self.cpu.last_key_value() else {
+        let Some(newest) = self.cpu.newest() else {
             return refuse("no metrics of the machine");
         };
         let newest_end = newest.plus(window.interval.length());
@@ -233,7 +234,7 @@ impl Measured {
             return refuse(format!("the newest metric ended at {newest_end}"));
         }
         // Whether "not measured" arrives as zero or not at all is the provider's choice.
-        if self.cpu.values().all(|percent| *percent == 0.0) {
+        if self.cpu.all().all(|percent| percent == 0.0) {
             return refuse("all CPU values are exactly zero");
         }
         Ok(())
@@ -248,7 +249,8 @@ impl Measured {
         // `<=` would be the same (`.cargo/mutants.toml`): a bucket that begins at the end has no points.
         while start < window.to {
             let end = start.plus(BUCKET);
-            let has_enough = self.cpu.range(start..end).count() >= window.interval.points_needed();
+            let points = self.cpu.of_bucket(start).len();
+            let has_enough = points >= window.interval.points_needed();
             if end <= window.to || has_enough {
                 buckets.push((start, self.bucket(start, vcpus, window.interval)));
             }
@@ -258,69 +260,24 @@ impl Measured {
     }
 
     fn bucket(&self, start: Timestamp, vcpus: f64, interval: Interval) -> Bucket {
-        let span = start..start.plus(BUCKET);
         let needed = interval.points_needed();
-        let cores = mean(
-            self.cpu.range(span.clone()).map(|(_, percent)| *percent),
-            needed,
-        )
-        // Nothing but zeros is no rest: a machine at rest shows a little.
-        .filter(|percent| *percent > 0.0)
-        .map(|percent| percent * vcpus / 100.0);
-        let both_ways = self.network_in.range(span).filter_map(|(at, received)| {
-            let sent = self.network_out.get(at)?;
+        let percents = self
+            .cpu
+            .of_bucket(start)
+            .iter()
+            .map(|(_, percent)| *percent);
+        let cores = mean(percents, needed)
+            // Nothing but zeros is no rest: a machine at rest shows a little.
+            .filter(|percent| *percent > 0.0)
+            .map(|percent| percent * vcpus / 100.0);
+        let received = self.network_in.of_bucket(start).iter();
+        let both_ways = received.filter_map(|(at, received)| {
+            let sent = self.network_out.at(*at)?;
             Some((received + sent) / interval.minutes())
         });
         let network = mean(both_ways, needed);
         Bucket { cores, network }
     }
-}
-
-/// The values of one metric, which must be there once, in its unit and inside the window.
-fn values(
-    metrics: &VmMetrics,
-    (name, unit): (&str, &str),
-    value: impl Fn(&Point) -> Option<f64>,
-    window: &Window,
-) -> Result<BTreeMap<Timestamp, f64>, Why> {
-    let mut named = metrics
-        .value
-        .iter()
-        .filter(|metric| metric.name.value == name);
-    let (Some(metric), None) = (named.next(), named.next()) else {
-        return refuse(format!("Azure Monitor did not answer {name} once"));
-    };
-    if metric.unit != unit {
-        let unit = shown(&metric.unit);
-        return refuse(format!("{name} came in another unit: {unit}"));
-    }
-    let code = metric.error_code.as_deref().unwrap_or("Success");
-    if !code.eq_ignore_ascii_case("Success") {
-        let code = shown(code);
-        return refuse(format!("Azure Monitor has no {name}: {code}"));
-    }
-    if metric.timeseries.len() > 1 {
-        return refuse(format!("{name} came in several series"));
-    }
-    let mut points = BTreeMap::new();
-    for point in metric.timeseries.iter().flat_map(|series| &series.data) {
-        let Some(at) = Timestamp::parse_rfc3339(&point.time_stamp) else {
-            return refuse(format!("{name} has a point without a readable time"));
-        };
-        let is_inside = window.from <= at && at <= window.to;
-        if !is_inside || at != at.floor_to(window.interval.length()) {
-            return refuse(format!("{name} has a point that was not asked for"));
-        }
-        if points.insert(at, value(point)).is_some() {
-            return refuse(format!("{name} has two points for one time"));
-        }
-    }
-    // Whether a timespan includes its end is not documented: a point there is no part of the window.
-    points.remove(&window.to);
-    let measured = points
-        .into_iter()
-        .filter_map(|(at, value)| Some((at, value?)));
-    Ok(measured.collect())
 }
 
 /// The mean of at least `needed` values, and of one at least.

@@ -14,10 +14,7 @@ pub(super) fn metrics(answer: Value, now: Timestamp) -> Option<Metrics> {
     let series = metrics.value.iter().flat_map(|metric| &metric.timeseries);
     let points: Vec<_> = series.flat_map(|series| &series.data).collect();
     let measured = points.iter().filter(|point| point.average.is_some());
-    let newest = measured
-        .clone()
-        .filter_map(|point| Timestamp::parse_rfc3339(&point.time_stamp))
-        .max();
+    let newest = measured.clone().filter_map(|point| point.time_stamp).max();
     Some(Metrics {
         points: points.len(),
         points_without_value: points.len() - measured.count(),
