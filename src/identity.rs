@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::time::Instant;
@@ -64,19 +65,37 @@ impl Audience {
 
 /// An access token.
 #[derive(Clone)]
-pub struct Token(Arc<SecretString>);
+pub struct Token(Arc<Text>);
+
+/// A token's text, and the header that carries it, made once for all its requests.
+struct Text {
+    secret: SecretString,
+    bearer: Option<HeaderValue>,
+}
 
 impl Token {
     /// Wraps the token's text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(SecretString::from(text.into())))
+        let secret = SecretString::from(text.into());
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret())).ok();
+        if let Some(bearer) = &mut bearer {
+            bearer.set_sensitive(true);
+        }
+        Self(Arc::new(Text { secret, bearer }))
+    }
+
+    /// The value of an `Authorization` header, marked as sensitive; `None` if a header
+    /// can't hold the token's text.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&HeaderValue> {
+        self.0.bearer.as_ref()
     }
 
     /// The token's text, for the line before the wire.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.0.secret.expose_secret()
     }
 
     /// Whether both are the same token.

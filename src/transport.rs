@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Method, Response};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
@@ -29,26 +29,39 @@ use crate::retry::RetryLimits;
 pub use crate::escape::one_line;
 pub use crate::retry::TransportErrorKind;
 pub use https::HttpsTransport;
-pub use memory::{MemoryTransport, RecordedRequest};
+pub use memory::MemoryTransport;
 
 /// Carries requests to the outside.
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Sends one request, at most once, and reads the whole answer. A [`BodyCap`]
-    /// among the request's extensions bounds the answer's body.
+    /// Sends one request, at most once, and reads the whole answer.
     ///
     /// # Errors
     ///
     /// A [`TransportError`] wherever no whole answer came; any status is an answer.
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+    async fn send(&self, request: Outgoing) -> Result<Response<Bytes>, TransportError>;
 }
 
-/// Bytes of body beyond which an answer is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BodyCap(pub usize);
+/// One request on its way out. It holds the URL as it was parsed once, so that what
+/// the [`Gate`] admits is what is sent.
+#[derive(Clone)]
+pub struct Outgoing {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    /// Sent if it is not empty.
+    pub body: Bytes,
+    /// Bytes of body beyond which the answer is refused.
+    pub body_cap: usize,
+}
 
-/// The cap of a request that names none: far above any token or secret.
-pub const DEFAULT_BODY_CAP: BodyCap = BodyCap(1024 * 1024);
+/// Neither query nor header nor body: each may hold a secret.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.url.host_str().unwrap_or_default();
+        write!(f, "{} {host}{}", self.method, self.url.path())
+    }
+}
 
 /// Why an exchange gave no answer. Its text is one line and holds neither query
 /// nor header nor body.
@@ -282,27 +295,27 @@ impl Gate {
             .admit(url)
             .map_err(|refusal| TransportError::refused(&refusal.to_string()))
     }
-
-    /// The URL of a request, if it may be sent.
-    fn pass(&self, request: &Request<Bytes>) -> Result<(Url, Destination), TransportError> {
-        let url = Url::parse(&request.uri().to_string())
-            .map_err(|_| TransportError::refused("the request's target is no URL"))?;
-        let destination = self.admit(&url)?;
-        Ok((url, destination))
-    }
-}
-
-fn body_cap(request: &Request<Bytes>) -> usize {
-    request
-        .extensions()
-        .get::<BodyCap>()
-        .unwrap_or(&DEFAULT_BODY_CAP)
-        .0
 }
 
 fn too_large(cap: usize) -> TransportError {
     let detail = format!("the answer is longer than {cap} bytes");
     TransportError::new(TransportErrorKind::BodyTooLarge, false, &detail)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A GET of this URL without headers.
+    pub(crate) fn outgoing(url: &str, body_cap: usize) -> Outgoing {
+        Outgoing {
+            method: Method::GET,
+            url: Url::parse(url).expect("a URL"),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            body_cap,
+        }
+    }
 }
 
 #[cfg(test)]

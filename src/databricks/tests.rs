@@ -6,7 +6,7 @@ use http::{Request, Response};
 use super::*;
 use crate::cluster::ClusterState;
 use crate::service::testing::{answer, service};
-use crate::transport::{MemoryTransport, RecordedRequest, TransportError};
+use crate::transport::{MemoryTransport, Outgoing, TransportError};
 
 mod listing;
 mod permit;
@@ -50,7 +50,7 @@ pub(super) fn token(query: &str) -> &str {
 }
 
 pub(super) fn requests(transport: &MemoryTransport) -> Vec<String> {
-    let line = |request: &RecordedRequest| {
+    let line = |request: &Outgoing| {
         let query = request.url.query().map(|query| format!("?{query}"));
         format!(
             "{} {}{}",

@@ -92,18 +92,18 @@ pub(super) fn log(
     elapsed: Duration,
     answer: &Result<Response<Bytes>, TransportError>,
 ) {
-    let outcome = match answer {
-        Ok(answer) => answer.status().as_str().to_owned(),
-        Err(why) => why.kind.as_str().to_owned(),
+    let status = answer.as_ref().map(Response::status);
+    let outcome = match &status {
+        Ok(status) => status.as_str(),
+        Err(why) => why.kind.as_str(),
     };
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(
         verb = ask.verb,
         host = url.host_str().unwrap_or_default(),
         path = url.path(),
         status = outcome,
         attempt,
-        elapsed_ms,
+        elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "Called {}",
         url.host_str().unwrap_or_default()
     );

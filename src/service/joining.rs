@@ -5,14 +5,14 @@
 //! on Azure; its SDKs send the headers with every call, we with none but the one of
 //! `grant::join`. They must never reach a machine that its users control.
 
-use http::HeaderValue;
-use http::request::Builder;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::identity::Token;
 use crate::transport::TransportError;
 
-const MANAGEMENT_TOKEN: &str = "X-Databricks-Azure-SP-Management-Token";
-const RESOURCE_ID: &str = "X-Databricks-Azure-Workspace-Resource-Id";
+const MANAGEMENT_TOKEN: HeaderName =
+    HeaderName::from_static("x-databricks-azure-sp-management-token");
+const RESOURCE_ID: HeaderName = HeaderName::from_static("x-databricks-azure-workspace-resource-id");
 
 /// The second token, and the resource on which its principal is a contributor.
 #[derive(Debug, Clone)]
@@ -35,14 +35,14 @@ impl Joining {
         &self.management
     }
 
-    pub(super) fn add_to(&self, request: Builder) -> Result<Builder, TransportError> {
+    pub(super) fn add_to(&self, headers: &mut HeaderMap) -> Result<(), TransportError> {
         let mut token = HeaderValue::from_str(self.management.expose())
             .map_err(|_| TransportError::refused("the management token is no header value"))?;
         token.set_sensitive(true);
         let resource_id = HeaderValue::from_str(&self.resource_id)
             .map_err(|_| TransportError::refused("the resource id is no header value"))?;
-        Ok(request
-            .header(MANAGEMENT_TOKEN, token)
-            .header(RESOURCE_ID, resource_id))
+        headers.insert(MANAGEMENT_TOKEN, token);
+        headers.insert(RESOURCE_ID, resource_id);
+        Ok(())
     }
 }

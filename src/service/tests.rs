@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use http::Response;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, Response};
 
 use super::testing::{TOKEN, answer, network, service};
 use super::wire::is_wanted;
@@ -281,11 +281,12 @@ async fn the_kind_of_body_must_be_the_one_asked_for() {
         ("application/jsonp", false),
     ] {
         assert_eq!(
-            is_wanted(Wanted::Json, content_type),
+            is_wanted(Wanted::Json, Some(&HeaderValue::from_static(content_type))),
             fits,
             "{content_type}"
         );
     }
+    assert!(!is_wanted(Wanted::Json, None));
 }
 
 #[tokio::test(start_paused = true)]

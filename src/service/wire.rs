@@ -7,12 +7,12 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use url::Url;
 
 use super::{Ask, CallErrorCause, StatusError};
 use crate::identity::Token;
-use crate::transport::{BodyCap, TransportError, one_line};
+use crate::transport::{Outgoing, TransportError, one_line};
 
 /// How much of a body is kept where it is evidence, not data.
 const KEPT_BODY: usize = 8 * 1024;
@@ -69,33 +69,33 @@ pub(super) fn request(
     url: &Url,
     wanted: Wanted,
     token: &Token,
-) -> Result<Request<Bytes>, TransportError> {
+) -> Result<Outgoing, TransportError> {
     let accept = match wanted {
         Wanted::Json | Wanted::JsonOrNothing => "application/json",
         Wanted::Html => "text/html",
     };
-    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-        .map_err(|_| TransportError::refused("the token is no header value"))?;
-    bearer.set_sensitive(true);
-    let mut request = Request::builder()
-        .method(ask.method.clone())
-        .uri(url.as_str())
-        .header(ACCEPT, accept)
-        .header(AUTHORIZATION, bearer)
-        .extension(BodyCap(ask.body_cap));
+    let bearer = token
+        .bearer()
+        .ok_or_else(|| TransportError::refused("the token is no header value"))?;
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(AUTHORIZATION, bearer.clone());
     if let Some(joining) = &ask.joining {
-        request = joining.add_to(request)?;
+        joining.add_to(&mut headers)?;
     }
-    let body = match &ask.body {
-        Some(json) => {
-            request = request.header(CONTENT_TYPE, "application/json");
-            Bytes::from(json.to_string())
-        }
-        None => Bytes::new(),
-    };
-    request
-        .body(body)
-        .map_err(|_| TransportError::refused("the request's target is no URI"))
+    let mut body = Bytes::new();
+    if let Some(json) = &ask.body {
+        let json_type = HeaderValue::from_static("application/json");
+        headers.insert(CONTENT_TYPE, json_type);
+        body = Bytes::from(json.to_string());
+    }
+    Ok(Outgoing {
+        method: ask.method.clone(),
+        url: url.clone(),
+        headers,
+        body,
+        body_cap: ask.body_cap,
+    })
 }
 
 /// Takes the body of a good answer; everything else becomes a cause.
@@ -107,6 +107,12 @@ pub(super) fn accept(
 ) -> Result<Bytes, CallErrorCause> {
     let (parts, body) = answer.into_parts();
     let status = parts.status.as_u16();
+    let is_nothing = wanted == Wanted::JsonOrNothing && body.is_empty();
+    if parts.status.is_success()
+        && (is_nothing || is_wanted(wanted, parts.headers.get(CONTENT_TYPE)))
+    {
+        return Ok(body);
+    }
     let content_type = header(&parts.headers, &CONTENT_TYPE, ask, token).unwrap_or_default();
     let kept = || {
         // First the token, then the cut, which could leave the most of one.
@@ -132,10 +138,6 @@ pub(super) fn accept(
             body: kept(),
         }));
     }
-    let is_nothing = wanted == Wanted::JsonOrNothing && body.is_empty();
-    if is_nothing || is_wanted(wanted, &content_type) {
-        return Ok(body);
-    }
     Err(match wanted {
         Wanted::Json | Wanted::JsonOrNothing => CallErrorCause::NotJson {
             status,
@@ -149,16 +151,21 @@ pub(super) fn accept(
     })
 }
 
-pub(super) fn is_wanted(wanted: Wanted, content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let essence = essence.to_ascii_lowercase();
+pub(super) fn is_wanted(wanted: Wanted, content_type: Option<&HeaderValue>) -> bool {
+    let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
+    let essence = content_type.split(|byte| *byte == b';').next();
+    let essence = essence.unwrap_or_default().trim_ascii();
+    let has =
+        |part: Option<&[u8]>, text: &[u8]| part.is_some_and(|part| part.eq_ignore_ascii_case(text));
     match wanted {
         // SCIM answers `application/scim+json`.
         Wanted::Json | Wanted::JsonOrNothing => {
-            essence == "application/json"
-                || (essence.starts_with("application/") && essence.ends_with("+json"))
+            let (start, end) = (&b"application/"[..], &b"+json"[..]);
+            let end_at = essence.len().saturating_sub(end.len());
+            essence.eq_ignore_ascii_case(b"application/json")
+                || (has(essence.get(..start.len()), start) && has(essence.get(end_at..), end))
         }
-        Wanted::Html => essence == "text/html",
+        Wanted::Html => essence.eq_ignore_ascii_case(b"text/html"),
     }
 }
 

@@ -235,7 +235,7 @@ const PRINCIPALS: [(&str, usize, &str); 3] = [
 async fn swept_by_three(
     lacking: Option<&'static str>,
     slow: Option<&'static str>,
-) -> (Closing, Told, Vec<crate::transport::RecordedRequest>) {
+) -> (Closing, Told, Vec<crate::transport::Outgoing>) {
     let (network, transport) = network(move |request: Request<Bytes>| async move {
         if request.uri().host() != Some("login.microsoftonline.com") {
             return answer(200, "application/json", "{}");

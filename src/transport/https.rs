@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::Response;
 use reqwest::{Client, ClientBuilder};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -22,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
 use super::{
-    Gate, NetworkLimits, Transport, TransportError, TransportErrorKind, body_cap, too_large,
+    Gate, NetworkLimits, Outgoing, Transport, TransportError, TransportErrorKind, too_large,
 };
 use crate::cloud::Destination;
 
@@ -106,21 +106,19 @@ impl fmt::Debug for HttpsTransport {
 
 #[async_trait]
 impl Transport for HttpsTransport {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let (url, destination) = self.gate.pass(&request)?;
-        let cap = body_cap(&request);
+    async fn send(&self, request: Outgoing) -> Result<Response<Bytes>, TransportError> {
+        let destination = self.gate.admit(&request.url)?;
         let client = self.client(destination).await?;
-        let (parts, body) = request.into_parts();
-        let mut outgoing = reqwest::Request::new(parts.method, url);
-        *outgoing.headers_mut() = parts.headers;
-        if !body.is_empty() {
-            *outgoing.body_mut() = Some(body.into());
+        let mut outgoing = reqwest::Request::new(request.method, request.url);
+        *outgoing.headers_mut() = request.headers;
+        if !request.body.is_empty() {
+            *outgoing.body_mut() = Some(request.body.into());
         }
         let answer = client
             .execute(outgoing)
             .await
             .map_err(|error| explain(&error))?;
-        receive(answer, cap).await
+        receive(answer, request.body_cap).await
     }
 }
 
@@ -129,10 +127,11 @@ async fn receive(
     cap: usize,
 ) -> Result<Response<Bytes>, TransportError> {
     let announced = answer.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |announced| announced > cap) {
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > cap {
         return Err(too_large(cap));
     }
-    let mut body = BytesMut::new();
+    let mut body = BytesMut::with_capacity(announced);
     while let Some(chunk) = answer.chunk().await.map_err(|error| explain(&error))? {
         if body.len() + chunk.len() > cap {
             return Err(too_large(cap));

@@ -23,17 +23,17 @@ use azure_core::http::{
 };
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Request, Response};
+use http::{HeaderMap, Method, Response};
 use tokio::time::Instant;
 use url::Url;
 
 use self::carried::Carried;
-use super::{BodyCap, Network, TransportError, TransportErrorKind, one_line};
+use super::{Network, Outgoing, TransportError, TransportErrorKind, one_line};
 use crate::cloud::Cloud;
 use crate::retry::{self, Outcome, Verdict};
 
 /// A token or a secret is a few KiB.
-const BODY_CAP: BodyCap = BodyCap(256 * 1024);
+const BODY_CAP: usize = 256 * 1024;
 /// How much of a bad answer's body is kept.
 const KEPT_BODY: usize = 8 * 1024;
 
@@ -348,16 +348,15 @@ fn log(url: &Url, method: &str, exchange: &Exchange, elapsed: Duration) {
     );
 }
 
-fn convert(request: &SdkRequest) -> azure_core::Result<Request<Bytes>> {
+fn convert(request: &SdkRequest) -> azure_core::Result<Outgoing> {
     let unusable = |what: &'static str| azure_core::Error::with_message(ErrorKind::Other, what);
     let body = match request.body() {
         Body::Bytes(bytes) => bytes.clone(),
         Body::SeekableStream(_) => return Err(unusable("a streamed body is not sent")),
     };
-    let mut outgoing = Request::builder()
-        .method(request.method().as_str())
-        .uri(request.url().as_str())
-        .extension(BODY_CAP);
+    let method = Method::from_bytes(request.method().as_str().as_bytes())
+        .map_err(|_| unusable("the method can't be sent"))?;
+    let mut headers = HeaderMap::new();
     for (name, value) in request.headers().iter() {
         let name = HeaderName::from_bytes(name.as_str().as_bytes())
             .map_err(|_| unusable("a header's name can't be sent"))?;
@@ -367,11 +366,15 @@ fn convert(request: &SdkRequest) -> azure_core::Result<Request<Bytes>> {
             name.as_str(),
             "authorization" | "x-identity-header"
         ));
-        outgoing = outgoing.header(name, value);
+        headers.append(name, value);
     }
-    outgoing
-        .body(body)
-        .map_err(|_| unusable("the request can't be sent"))
+    Ok(Outgoing {
+        method,
+        url: request.url().clone(),
+        headers,
+        body,
+        body_cap: BODY_CAP,
+    })
 }
 
 fn convert_back(answer: Response<Bytes>) -> AsyncRawResponse {

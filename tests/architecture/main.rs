@@ -270,7 +270,7 @@ fn only_a_sweep_that_terminates_and_grant_can_join_a_workspace() {
     let callers = ["src/grant/visit.rs", "src/workspace/entry.rs"];
     assert_eq!(holders(&files, "joiner.join()"), callers);
     assert_eq!(
-        holders(&files, "X-Databricks-Azure-"),
+        holders(&files, "x-databricks-azure-"),
         ["src/service/joining.rs"]
     );
 }

@@ -4,13 +4,15 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::cloud::Cloud;
 use crate::service::testing::limits;
-use crate::transport::{BodyCap, ManagedIdentityEndpoint};
+use crate::transport::ManagedIdentityEndpoint;
+use crate::transport::testing::outgoing;
 
 /// Serves each connection with `answer` after the request's head, then closes.
 async fn serve(answer: impl Into<Vec<u8>>) -> u16 {
@@ -41,13 +43,10 @@ fn transport(port: u16) -> HttpsTransport {
 }
 
 async fn get(port: u16, cap: usize) -> Result<Response<Bytes>, TransportError> {
-    let request = Request::get(format!(
-        "http://127.0.0.1:{port}/msi/token?resource=planted"
-    ))
-    .header("x-identity-header", "planted-header")
-    .extension(BodyCap(cap))
-    .body(Bytes::new())
-    .expect("a request");
+    let url = format!("http://127.0.0.1:{port}/msi/token?resource=planted");
+    let mut request = outgoing(&url, cap);
+    let header = HeaderValue::from_static("planted-header");
+    request.headers.insert("x-identity-header", header);
     transport(port).send(request).await
 }
 
@@ -86,8 +85,7 @@ async fn a_connection_is_used_again_and_closed_when_it_has_rested() {
     let transport = transport(port);
     for _ in 0..2 {
         let url = format!("http://127.0.0.1:{port}/msi/token");
-        let request = Request::get(url).body(Bytes::new()).expect("a request");
-        transport.send(request).await.expect("an answer");
+        transport.send(outgoing(&url, 0)).await.expect("an answer");
     }
     let patience = REST * 10;
     let closed = tokio::time::timeout(patience, served).await;
@@ -162,9 +160,7 @@ async fn a_refused_connection_was_never_sent_and_shows_no_query() {
 #[tokio::test]
 async fn a_forbidden_host_gets_no_connection() {
     let port = serve("HTTP/1.1 200 x\r\n\r\n").await;
-    let other = Request::get(format!("http://127.0.0.1:{port}/other"))
-        .body(Bytes::new())
-        .expect("a request");
+    let other = outgoing(&format!("http://127.0.0.1:{port}/other"), 0);
     let error = transport(port).send(other).await.expect_err("refused");
     assert_eq!(error.kind, TransportErrorKind::Refused);
     assert!(error.never_sent);
@@ -279,11 +275,7 @@ fn extra_roots_join_the_embedded_ones() {
 
 #[tokio::test]
 async fn a_file_without_a_usable_certificate_is_a_clear_error() {
-    let request = || {
-        Request::get("https://adb-5.1.azuredatabricks.net/")
-            .body(Bytes::new())
-            .expect("a request")
-    };
+    let request = || outgoing("https://adb-5.1.azuredatabricks.net/", 0);
     let unusable = pem(b"no certificate at all");
     for (content, part) in [
         (&b""[..], "holds no certificate that can be used"),

@@ -5,9 +5,10 @@
 //! refused. Here the request is at hand, so whatever it proves itself by is known
 //! without knowing the credential.
 
-use bytes::Bytes;
+use http::HeaderName;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Request};
+
+use crate::transport::Outgoing;
 
 const IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
 
@@ -23,15 +24,15 @@ const TAKEN_OUT: &str = "[secret]";
 pub(super) struct Carried(Vec<String>);
 
 impl Carried {
-    pub(super) fn by(request: &Request<Bytes>) -> Self {
+    pub(super) fn by(request: &Outgoing) -> Self {
         let mut secrets = Vec::new();
         for name in [AUTHORIZATION, IDENTITY_HEADER] {
-            let value = request.headers().get(name);
+            let value = request.headers.get(name);
             if let Some(text) = value.and_then(|value| value.to_str().ok()) {
                 secrets.push(text.strip_prefix("Bearer ").unwrap_or(text).to_owned());
             }
         }
-        for pair in request.body().split(|byte| *byte == b'&') {
+        for pair in request.body.split(|byte| *byte == b'&') {
             for (name, value) in url::form_urlencoded::parse(pair) {
                 if PROOFS.contains(&name.as_ref()) {
                     let as_sent = pair.get(name.len().saturating_add(1)..).unwrap_or_default();
@@ -63,17 +64,29 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::HeaderValue;
+
     use super::*;
+    use crate::transport::testing::outgoing;
+
+    fn login(body: &'static str) -> Outgoing {
+        let mut request = outgoing("https://login.microsoftonline.com/", 0);
+        request.body = Bytes::from_static(body.as_bytes());
+        request
+    }
 
     #[test]
     fn what_a_request_proves_itself_by_is_taken_out_in_each_spelling() {
-        let request = Request::post("https://login.microsoftonline.com/")
-            .header("x-identity-header", "planted-header")
-            .header("authorization", "Bearer planted-token")
-            .body(Bytes::from(
-                "client_id=plain&client_secret=planted%7Ea%2Bb&client_assertion=planted.c",
-            ))
-            .expect("a request");
+        let mut request =
+            login("client_id=plain&client_secret=planted%7Ea%2Bb&client_assertion=planted.c");
+        for (name, value) in [
+            (IDENTITY_HEADER, "planted-header"),
+            (AUTHORIZATION, "Bearer planted-token"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            request.headers.insert(name, value);
+        }
         let carried = Carried::by(&request);
         let echo =
             "plain planted-header Bearer planted-token planted%7Ea%2Bb planted~a+b planted.c";
@@ -81,16 +94,12 @@ mod tests {
             carried.taken_out_of(echo),
             "plain [secret] Bearer [secret] [secret] [secret] [secret]"
         );
-        let signed = Request::post("https://login.microsoftonline.com/")
-            .body(Bytes::from(
-                "client_assertion=a.planted-claims.planted-sign",
-            ))
-            .expect("a request");
+        let signed = login("client_assertion=a.planted-claims.planted-sign");
         assert_eq!(
             Carried::by(&signed).taken_out_of("a.planted-claims.planted-sign, planted-sign, a"),
             "[secret], [secret], a"
         );
-        let bare = Request::new(Bytes::new());
+        let bare = login("");
         assert_eq!(
             Carried::by(&bare).taken_out_of("client_secret="),
             "client_secret="
