@@ -29,6 +29,9 @@ use cloud::Cloud;
 use figures::{Bound, Pair, Verdicts};
 use plain::Way;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 #[tokio::main(flavor = "current_thread")]
