@@ -22,7 +22,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::HeaderValue;
+use memchr::memmem::Finder;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::time::Instant;
@@ -63,14 +65,20 @@ impl Audience {
     }
 }
 
+/// What stands where a token was repeated.
+const TAKEN_OUT: &[u8] = b"[token]";
+
 /// An access token.
 #[derive(Clone)]
 pub struct Token(Arc<Text>);
 
-/// A token's text, and the header that carries it, made once for all its requests.
+/// A token's text and what is made of it once for all its requests: the header that
+/// carries it, and the search for it in what comes back.
 struct Text {
     secret: SecretString,
     bearer: Option<HeaderValue>,
+    /// `None` for an empty text, which would be found everywhere.
+    finder: Option<Finder<'static>>,
 }
 
 impl Token {
@@ -82,7 +90,13 @@ impl Token {
         if let Some(bearer) = &mut bearer {
             bearer.set_sensitive(true);
         }
-        Self(Arc::new(Text { secret, bearer }))
+        let text = secret.expose_secret().as_bytes();
+        let finder = (!text.is_empty()).then(|| Finder::new(text).into_owned());
+        Self(Arc::new(Text {
+            secret,
+            bearer,
+            finder,
+        }))
     }
 
     /// The value of an `Authorization` header, marked as sensitive; `None` if a header
@@ -96,6 +110,27 @@ impl Token {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.secret.expose_secret()
+    }
+
+    /// What came from outside, with `[token]` in the place of each copy of this token.
+    #[must_use]
+    pub fn taken_out_of(&self, bytes: Bytes) -> Bytes {
+        let Some(finder) = &self.0.finder else {
+            return bytes;
+        };
+        let mut kept = Vec::new();
+        let mut rest: &[u8] = &bytes;
+        while let Some(at) = finder.find(rest) {
+            let (before, found) = rest.split_at(at);
+            kept.extend_from_slice(before);
+            kept.extend_from_slice(TAKEN_OUT);
+            rest = found.get(finder.needle().len()..).unwrap_or_default();
+        }
+        if kept.is_empty() {
+            return bytes;
+        }
+        kept.extend_from_slice(rest);
+        kept.into()
     }
 
     /// Whether both are the same token.

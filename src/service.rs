@@ -2,8 +2,8 @@
 //!
 //! A call becomes an answer of the expected kind or a [`CallError`] that tells
 //! the whole story on one line. Here requests are repeated, paced and given
-//! their token; what an answer means is the typed clients' business. A token
-//! never appears in an error, not even where the other side repeats it.
+//! their token; what an answer means is the typed clients' business. Where the
+//! other side repeats a token, it is taken out before anybody reads the answer.
 
 mod attempt;
 mod error;
@@ -29,7 +29,7 @@ use crate::retry::{self, Outcome};
 use crate::timestamp::Timestamp;
 use crate::transport::{Network, TransportError, one_line};
 use attempt::Tries;
-use wire::{Wanted, accept, describe, request, target, without_tokens};
+use wire::{Wanted, accept, describe, request, take_tokens_out, target};
 
 pub use error::{CallError, CallErrorCause, StatusError};
 pub use joining::Joining;
@@ -67,7 +67,7 @@ pub struct Ask<'a> {
     pub joining: Option<Joining>,
 }
 
-/// How much of the parser's complaint is kept: it may quote a value.
+/// How much of the parser's complaint is kept: it may quote a value of any length.
 const KEPT_COMPLAINT: usize = 200;
 
 /// A typed client's way to its service: base URL, token, pace, patience.
@@ -133,11 +133,9 @@ impl Service {
     ///
     /// A [`CallError`] unless a 2xx answer with a JSON content type parses as `T`.
     pub async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
-        self.call(&ask, Wanted::Json, |body, token| {
-            serde_json::from_slice(body).map_err(|why| {
-                let why = without_tokens(&why.to_string(), &ask, token);
-                CallErrorCause::Shape(one_line(&why, KEPT_COMPLAINT))
-            })
+        self.call(&ask, Wanted::Json, |body| {
+            serde_json::from_slice(body)
+                .map_err(|why| CallErrorCause::Shape(one_line(&why.to_string(), KEPT_COMPLAINT)))
         })
         .await
     }
@@ -148,7 +146,7 @@ impl Service {
     ///
     /// A [`CallError`] unless the answer is 2xx with `text/html`.
     pub async fn html(&self, ask: Ask<'_>) -> Result<String, CallError> {
-        self.call(&ask, Wanted::Html, |body, _| {
+        self.call(&ask, Wanted::Html, |body| {
             Ok(String::from_utf8_lossy(body).into_owned())
         })
         .await
@@ -161,7 +159,7 @@ impl Service {
     ///
     /// A [`CallError`] unless the answer is 2xx, and JSON if it has a body.
     pub async fn done(&self, ask: Ask<'_>) -> Result<(), CallError> {
-        self.call(&ask, Wanted::JsonOrNothing, |_, _| Ok(())).await
+        self.call(&ask, Wanted::JsonOrNothing, |_| Ok(())).await
     }
 
     /// The root of the service.
@@ -186,7 +184,7 @@ impl Service {
         &self,
         ask: &Ask<'_>,
         wanted: Wanted,
-        read: impl Fn(&Bytes, &Token) -> Result<T, CallErrorCause>,
+        read: impl Fn(&Bytes) -> Result<T, CallErrorCause>,
     ) -> Result<T, CallError> {
         let started = Instant::now();
         let mut tries = Tries::default();
@@ -197,7 +195,7 @@ impl Service {
             Ok(url) => {
                 let work = self.attempt_until_final(ask, url, wanted, &mut tries, started);
                 match tokio::time::timeout_at(self.lane.deadline(), work).await {
-                    Ok(Ok((body, token))) => read(&body, &token),
+                    Ok(Ok(body)) => read(&body),
                     Ok(Err(cause)) => Err(cause),
                     Err(_) => Err(CallErrorCause::Deadline),
                 }
@@ -221,7 +219,7 @@ impl Service {
         wanted: Wanted,
         tries: &mut Tries,
         started: Instant,
-    ) -> Result<(Bytes, Token), CallErrorCause> {
+    ) -> Result<Bytes, CallErrorCause> {
         let mut renewed = 0;
         let mut earlier: Option<CallErrorCause> = None;
         loop {
@@ -235,7 +233,7 @@ impl Service {
                     if !ask.from_users {
                         self.fresh_token_refused.store(false, Ordering::Relaxed);
                     }
-                    return Ok((body, token));
+                    return Ok(body);
                 }
                 Err(failure) => failure,
             };
@@ -328,12 +326,13 @@ impl Service {
         tries.may_be_done = was_open || !attempt::did_nothing(&answer);
         attempt::log(ask, url, tries.begun, elapsed, &answer);
         match answer {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                take_tokens_out(&mut answer, ask, token);
                 if self.audience == Audience::Databricks && !ask.from_users {
                     self.compare_clocks(sent_at, answer.headers());
                 }
                 let header = self.retry_after(answer.headers());
-                accept(answer, wanted, ask, token).map_err(|cause| Failure::new(cause, header))
+                accept(answer, wanted).map_err(|cause| Failure::new(cause, header))
             }
             Err(why) => Err(Failure::new(CallErrorCause::Transport(why), None)),
         }

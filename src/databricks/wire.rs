@@ -198,7 +198,7 @@ pub(super) struct NotParsed {
 /// Reads one cluster of `clusters/list` or `clusters/get`.
 pub(super) fn cluster(raw: &RawValue) -> Result<Cluster, NotParsed> {
     serde_json::from_str::<ClusterRecord>(raw.get())
-        .map_err(|why| complaint(&why))
+        .map_err(|why| why.to_string())
         .and_then(from_record)
         .map_err(|why| NotParsed {
             id: cluster_id(raw),
@@ -363,23 +363,6 @@ pub(super) fn node_type(raw: &RawValue) -> Option<(String, NodeType)> {
     };
     let usable = cores.is_finite() && cores > 0.0 && !record.node_type_id.is_empty();
     usable.then_some((record.node_type_id, NodeType { cores, gpus }))
-}
-
-/// What a parser has against an item, without the value that it quotes: whatever
-/// stands where it does not belong could be our own token, repeated.
-pub(super) fn complaint(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match (text.find('"'), text.rfind('"')) {
-        (Some(first), Some(last)) if first < last => {
-            let (before, after) = (text.get(..=first), text.get(last..));
-            format!(
-                "{}…{}",
-                before.unwrap_or_default(),
-                after.unwrap_or_default()
-            )
-        }
-        (_, _) => text,
-    }
 }
 
 #[cfg(test)]

@@ -723,3 +723,28 @@ async fn the_date_of_a_client_secret_is_known_once_it_was_read() {
     assert_eq!(credential.valid_until, until);
     assert_eq!(credential.secret, Some(name("secret")));
 }
+
+#[test]
+fn each_copy_of_a_token_is_taken_out_and_nothing_else() {
+    let token = Token::new("planted.token");
+    for (came, read) in [
+        ("", ""),
+        ("planted.toke", "planted.toke"),
+        ("planted.token", "[token]"),
+        ("a planted.tokenplanted.token b", "a [token][token] b"),
+        ("planted.planted.token", "planted.[token]"),
+    ] {
+        let taken = token.taken_out_of(Bytes::from_static(came.as_bytes()));
+        assert_eq!(taken, read.as_bytes(), "{came}");
+    }
+    let empty = Token::new("").taken_out_of(Bytes::from_static(b"an answer"));
+    assert_eq!(empty, b"an answer"[..]);
+}
+
+#[test]
+fn a_token_that_no_header_can_hold_makes_none() {
+    assert!(Token::new("planted\ntoken").bearer().is_none());
+    let bearer = Token::new("planted").bearer().cloned().expect("a header");
+    assert_eq!(bearer, "Bearer planted");
+    assert!(bearer.is_sensitive());
+}

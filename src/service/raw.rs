@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use tokio::time::Instant;
 
-use super::wire::{Wanted, request, target};
+use super::wire::{Wanted, request, take_tokens_out, target};
 use super::{Ask, Service, Stage};
 use crate::retry::TransportErrorKind;
 use crate::transport::TransportError;
@@ -106,7 +106,11 @@ impl Service {
         let answer = sending.await;
         self.lane.meter().add(get.stage, started.elapsed());
         match answer {
-            Ok(answer) => answer.map_err(refused),
+            Ok(answer) => {
+                let mut answer = answer.map_err(refused)?;
+                take_tokens_out(&mut answer, &ask, &token);
+                Ok(answer)
+            }
             Err(_) => Err(NoAnswer::Transport(TransportErrorKind::Timeout)),
         }
     }

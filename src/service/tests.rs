@@ -519,6 +519,29 @@ async fn a_token_that_the_other_side_repeats_is_taken_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_a_good_answer_repeats_is_not_read() {
+    for text in [
+        json!([TOKEN, format!("{TOKEN}{TOKEN}a{TOKEN}")]),
+        json!({"cluster_name": TOKEN, TOKEN: [{"custom_tags": {"a": format!("b {TOKEN} c")}}]}),
+    ] {
+        let page = format!("<html>{text}</html>");
+        let (service, _) = scripted(vec![
+            answer(200, "application/json", text.to_string()),
+            answer(200, "text/html", page.clone()),
+        ]);
+        let read: Value = service.json(ask()).await.expect("JSON");
+        let without: Value = text
+            .to_string()
+            .replace(TOKEN, "[token]")
+            .parse()
+            .expect("JSON");
+        assert_eq!(read, without);
+        let read = service.html(ask()).await.expect("a page");
+        assert_eq!(read, page.replace(TOKEN, "[token]"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_part_of_a_token_is_left_where_the_kept_text_is_cut() {
     let half = &TOKEN[..TOKEN.len() - 1];
     for padding in 0..TOKEN.len() {

@@ -1,9 +1,9 @@
 //! One request and one answer as HTTP.
 //!
 //! An [`Ask`] becomes a request whose ids can't leave their place in the URL and
-//! whose token is marked sensitive; an answer becomes its body or the cause of a
-//! failure, with our token taken out of everything that is kept. Nothing is sent
-//! from here and nothing is judged to be worth another attempt.
+//! whose token is marked sensitive; our token is taken out of an answer before
+//! anybody reads it; an answer becomes its body or the cause of a failure. Nothing
+//! is sent from here and nothing is judged to be worth another attempt.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
@@ -99,12 +99,7 @@ pub(super) fn request(
 }
 
 /// Takes the body of a good answer; everything else becomes a cause.
-pub(super) fn accept(
-    answer: Response<Bytes>,
-    wanted: Wanted,
-    ask: &Ask<'_>,
-    token: &Token,
-) -> Result<Bytes, CallErrorCause> {
+pub(super) fn accept(answer: Response<Bytes>, wanted: Wanted) -> Result<Bytes, CallErrorCause> {
     let (parts, body) = answer.into_parts();
     let status = parts.status.as_u16();
     let is_nothing = wanted == Wanted::JsonOrNothing && body.is_empty();
@@ -113,26 +108,15 @@ pub(super) fn accept(
     {
         return Ok(body);
     }
-    let content_type = header(&parts.headers, &CONTENT_TYPE, ask, token).unwrap_or_default();
+    let content_type = header(&parts.headers, &CONTENT_TYPE).unwrap_or_default();
     let kept = || {
-        // First the token, then the cut, which could leave the most of one.
-        let second = ask
-            .joining
-            .as_ref()
-            .map_or(0, |one| one.token().expose().len());
-        let longest = token.expose().len().max(second);
-        let enough = KEPT_BODY.saturating_add(longest);
-        let start = body.get(..enough).unwrap_or(&body);
-        let text = without_tokens(&String::from_utf8_lossy(start), ask, token);
-        match text.char_indices().find(|(at, _)| *at >= KEPT_BODY) {
-            Some((end, _)) => text[..end].to_owned(),
-            None => text,
-        }
+        let start = body.get(..KEPT_BODY).unwrap_or(&body);
+        String::from_utf8_lossy(start).into_owned()
     };
     if !parts.status.is_success() {
         return Err(CallErrorCause::Status(StatusError {
             status,
-            location: header(&parts.headers, &LOCATION, ask, token),
+            location: header(&parts.headers, &LOCATION),
             content_type,
             retry_after: None,
             body: kept(),
@@ -169,25 +153,28 @@ pub(super) fn is_wanted(wanted: Wanted, content_type: Option<&HeaderValue>) -> b
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName, ask: &Ask<'_>, token: &Token) -> Option<String> {
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     let text = String::from_utf8_lossy(value.as_bytes());
-    Some(one_line(&without_tokens(&text, ask, token), KEPT_HEADER))
+    Some(one_line(&text, KEPT_HEADER))
 }
 
-/// Takes our tokens out of what the other side sent: a driver that its users
-/// control could repeat one, and the report would carry it on.
-pub(super) fn without_tokens(text: &str, ask: &Ask<'_>, token: &Token) -> String {
+/// Takes our tokens out of an answer, as they were sent: a driver that its users control
+/// or a proxy in between could repeat one, and the report would carry it on. Whoever
+/// spells it in another way has it already and means to.
+pub(super) fn take_tokens_out(answer: &mut Response<Bytes>, ask: &Ask<'_>, token: &Token) {
     let second = ask.joining.as_ref().map(super::Joining::token);
-    let tokens = second.into_iter().chain([token]);
-    tokens.fold(text.to_owned(), |text, token| {
-        let token = token.expose();
-        // What is shorter than the token does not hold it, and most headers are, while to
-        // prepare the search costs more than the rest of reading an answer's head. An
-        // empty token would be found everywhere.
-        if token.is_empty() || text.len() < token.len() {
-            return text;
+    for token in second.into_iter().chain([token]) {
+        let body = std::mem::take(answer.body_mut());
+        *answer.body_mut() = token.taken_out_of(body);
+        for value in answer.headers_mut().values_mut() {
+            // Most headers are shorter than a token.
+            if value.len() >= token.expose().len() {
+                let cleaned = token.taken_out_of(Bytes::copy_from_slice(value.as_bytes()));
+                // What held no line break holds none now.
+                *value = HeaderValue::from_maybe_shared(cleaned)
+                    .unwrap_or_else(|_| HeaderValue::from_static(""));
+            }
         }
-        text.replace(token, "[token]")
-    })
+    }
 }

@@ -15,7 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::wire::{self, Integer, complaint};
+use super::super::wire::{self, Integer};
 use super::ActiveRun;
 use crate::cluster::ClusterId;
 use crate::timestamp::Timestamp;
@@ -92,7 +92,7 @@ impl Run {
     /// Reads a run; the error is a clause about the run.
     pub(super) fn parse(raw: &RawValue) -> Result<Self, String> {
         let record: RunRecord<'_> =
-            serde_json::from_str(raw.get()).map_err(|error| about("a run", &complaint(&error)))?;
+            serde_json::from_str(raw.get()).map_err(|error| about("a run", &error.to_string()))?;
         let id = record.run_id.to_string();
         let of_run = |why: String| about(&format!("run {id}"), &why);
         let clusters = links(raw).map_err(of_run)?;
@@ -118,7 +118,7 @@ impl Run {
     }
 
     fn add_task(&mut self, raw: &RawValue) -> Result<(), String> {
-        let record: TaskRecord = serde_json::from_str(raw.get()).map_err(|why| complaint(&why))?;
+        let record: TaskRecord = serde_json::from_str(raw.get()).map_err(|why| why.to_string())?;
         let latest = instant(record.end_time)?;
         let end = TaskEnd {
             latest,
@@ -225,7 +225,7 @@ fn links(raw: &RawValue) -> Result<BTreeSet<ClusterId>, String> {
         is_link: false,
     }
     .deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
-    .map_err(|why| complaint(&why))?;
+    .map_err(|why| why.to_string())?;
     Ok(found)
 }
 
