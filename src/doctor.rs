@@ -146,33 +146,36 @@ impl Doctor {
         let tokens = self.sweep.tokens();
         let mut sheet = Sheet::default();
         sheet.extend(self.settings());
-        let mut client_ids = BTreeMap::new();
-        for ward in self.wards_of(&workspaces) {
-            let name = &ward.settings.name;
-            tell(&format!("examining the principal `{name}` …"));
-            let candidate = self.candidate(ward, &workspaces, &tokens);
-            let client_id = principals::principal(&mut sheet, &candidate).await;
-            client_ids.extend(client_id.map(|id| (name.clone(), id)));
-        }
-        let count = Count(workspaces.len(), "workspace");
-        tell(&format!("examining {count} …"));
+        let wards = self.wards_of(&workspaces);
+        tell(&format!("examining {} …", Count(wards.len(), "principal")));
         let before = &sheet;
-        let examined = workspaces.iter().enumerate().map(|(place, workspace)| {
-            let (tokens, client_ids) = (&tokens, &client_ids);
+        let examined = wards.into_iter().map(|ward| {
+            let name = &ward.settings.name;
+            let candidate = self.candidate(ward, &workspaces, &tokens, request.deadline);
             async move {
-                let patient = self.patient(workspace, tokens, client_ids, request.deadline);
-                let findings = examine::workspace(before, &patient).await;
-                tell(&format!("examined `{}`", workspace.name));
-                (place, findings)
+                let (findings, client_id) = principals::principal(before, &candidate).await;
+                tell(&format!("examined the principal `{name}`"));
+                (findings, client_id.map(|id| (name.clone(), id)))
             }
         });
-        let parallel = self.sweep.limits.parallel_workspaces.max(1);
-        let mut found: Vec<_> = stream::iter(examined)
-            .buffer_unordered(parallel)
-            .collect()
-            .await;
-        found.sort_unstable_by_key(|(place, _)| *place);
-        sheet.extend(found.into_iter().flat_map(|(_, findings)| findings));
+        let (found, ids): (Vec<_>, Vec<_>) = self.side_by_side(examined).await.into_iter().unzip();
+        let client_ids: BTreeMap<_, _> = ids.into_iter().flatten().collect();
+        sheet.extend(found.into_iter().flatten());
+        tell(&format!(
+            "examining {} …",
+            Count(workspaces.len(), "workspace")
+        ));
+        let before = &sheet;
+        let examined = workspaces.iter().map(|workspace| {
+            let patient = self.patient(workspace, &tokens, &client_ids, request.deadline);
+            async move {
+                let findings = examine::workspace(before, &patient).await;
+                tell(&format!("examined `{}`", workspace.name));
+                findings
+            }
+        });
+        let found = self.side_by_side(examined).await;
+        sheet.extend(found.into_iter().flatten());
         let outlooks = workspaces.iter().map(|workspace| {
             let policies = self.sweep.policy.for_workspace(&workspace.name);
             let policy = policies.of_the_whole();
@@ -264,6 +267,21 @@ impl Doctor {
             .collect()
     }
 
+    /// Does them all, as many at a time as a sweep visits workspaces, so that a slow one
+    /// holds up no other; gives what came of them in their order.
+    async fn side_by_side<F: Future>(&self, all: impl Iterator<Item = F>) -> Vec<F::Output> {
+        let numbered = all
+            .enumerate()
+            .map(|(place, one)| async move { (place, one.await) });
+        let parallel = self.sweep.limits.parallel_workspaces.max(1);
+        let mut done: Vec<_> = stream::iter(numbered)
+            .buffer_unordered(parallel)
+            .collect()
+            .await;
+        done.sort_unstable_by_key(|(place, _)| *place);
+        done.into_iter().map(|(_, one)| one).collect()
+    }
+
     fn in_scope(&self, scope: &Scope) -> Vec<&Workspace> {
         let workspaces = self.sweep.workspaces.iter();
         workspaces.filter(|one| scope.covers(&one.name)).collect()
@@ -292,6 +310,7 @@ impl Doctor {
         ward: &'d Ward,
         workspaces: &[&Workspace],
         tokens: &Tokens,
+        deadline: Instant,
     ) -> Candidate<'d> {
         let name = &ward.settings.name;
         let swept = workspaces.iter().filter(|one| one.principal == *name);
@@ -307,6 +326,7 @@ impl Doctor {
             reader: self.reader,
             cloud: self.sweep.network.cloud.name(),
             needs,
+            deadline,
             now: self.sweep.network.clock.now(),
             warn_before: self.sweep.limits.warn_before,
         }
@@ -358,7 +378,7 @@ async fn no_token(
     let why = match timeout_at(deadline, source.token(audience)).await {
         Ok(Ok(_)) => return None,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "it did not come in time".to_owned(),
+        Err(_) => principals::no_token_in_time().to_string(),
     };
     Some(format!(
         "the principal `{name}` has no token for {}: {why}",

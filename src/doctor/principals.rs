@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout_at};
 
 use super::check::CheckId;
 use super::commands::{self, Reader};
@@ -16,7 +17,8 @@ use super::vaults::{Read, Vault, login, reachable, secret};
 use crate::escape::Shown;
 use crate::identity::{
     Application, Audience, CredentialKind, CredentialSource, IdSource, Identity, PrincipalSource,
-    SecretName, SecretSource, TokenError, TokenErrorKind, TokenSource, is_client_id, is_tenant_id,
+    SecretError, SecretErrorKind, SecretName, SecretSource, TokenError, TokenErrorKind,
+    TokenSource, is_client_id, is_tenant_id,
 };
 use crate::settings::PrincipalSettings;
 use crate::timestamp::Timestamp;
@@ -33,6 +35,8 @@ pub(super) struct Candidate<'a> {
     /// The cloud that the settings choose.
     pub(super) cloud: &'static str,
     pub(super) needs: Needs,
+    /// What is not known by then counts as not answered.
+    pub(super) deadline: Instant,
     pub(super) now: Timestamp,
     /// From when on what ends soon is told.
     pub(super) warn_before: Duration,
@@ -54,8 +58,19 @@ struct Ids {
     client: Option<String>,
 }
 
-/// Every check of a principal. Gives its client id, if it is known.
-pub(super) async fn principal(sheet: &mut Sheet, candidate: &Candidate<'_>) -> Option<String> {
+/// Every check of a principal, as far as `before` does not bar it, and its client id, if
+/// it is known.
+pub(super) async fn principal(
+    before: &Sheet,
+    candidate: &Candidate<'_>,
+) -> (Vec<Finding>, Option<String>) {
+    let earlier = before.findings().len();
+    let mut sheet = before.clone();
+    let client_id = examine(&mut sheet, candidate).await;
+    (sheet.findings()[earlier..].to_vec(), client_id)
+}
+
+async fn examine(sheet: &mut Sheet, candidate: &Candidate<'_>) -> Option<String> {
     let settings = candidate.settings;
     let subject = Subject::principal(settings.name.as_str());
     let url = settings.key_vault_url.as_ref();
@@ -90,7 +105,9 @@ pub(super) async fn principal(sheet: &mut Sheet, candidate: &Candidate<'_>) -> O
         if let Some(skipped) = sheet.bar(id, &subject) {
             sheet.add(skipped);
         } else if is_needed {
-            let got = candidate.tokens.token(audience).await.map(|_| ());
+            let asking = candidate.tokens.token(audience);
+            let got = timeout_at(candidate.deadline, asking).await;
+            let got = got.map_or_else(|_| Err(no_token_in_time()), |got| got.map(|_| ()));
             sheet.add(token(id, &subject, &vault, candidate, &ids, &got));
         } else {
             let sentence = "nothing that it does needs one";
@@ -101,7 +118,8 @@ pub(super) async fn principal(sheet: &mut Sheet, candidate: &Candidate<'_>) -> O
         && settings.source == PrincipalSource::ManagedIdentity
         && let Some(identity) = candidate.identity
     {
-        ids.client = identity.client_id().await.ok();
+        let asking = timeout_at(candidate.deadline, identity.client_id());
+        ids.client = asking.await.ok().and_then(Result::ok);
     }
     ids.client
 }
@@ -116,7 +134,9 @@ async fn read_from(
 ) -> Ids {
     let mut read = Vec::new();
     for name in secrets(&candidate.settings.source) {
-        read.push((name.clone(), source.read(name).await));
+        let got = timeout_at(candidate.deadline, source.read(name)).await;
+        let got = got.unwrap_or_else(|_| Err(no_secret_in_time()));
+        read.push((name.clone(), got));
     }
     sheet.add(login(subject, vault, &read));
     sheet.add(reachable(subject, vault, &read));
@@ -126,6 +146,21 @@ async fn read_from(
         sheet.add(bar.unwrap_or_else(|| secret(&subject, vault, candidate, name, got)));
     }
     ids(&candidate.settings.source, &read)
+}
+
+fn no_secret_in_time() -> SecretError {
+    SecretError {
+        kind: SecretErrorKind::Unavailable,
+        sentence: "neither login nor vault answered before the time was over".to_owned(),
+    }
+}
+
+pub(super) fn no_token_in_time() -> TokenError {
+    TokenError {
+        kind: TokenErrorKind::Unavailable,
+        aadsts: None,
+        sentence: "none came before the time was over".to_owned(),
+    }
 }
 
 /// The secrets that make up a principal.

@@ -40,6 +40,26 @@ fn assert_rest_is_skipped(sheet: &Sheet, ids: &[&str]) {
 }
 
 #[test]
+fn what_the_vault_has_not_answered_when_the_time_is_over_is_told() {
+    let scene = scene().limit("sweep_deadline", "\"2s\"");
+    let secrets = Match::path("/secrets/");
+    scene.simulator.fault(secrets, Times::Always, Fault::Hang);
+    let sheet = scene.examine();
+    let late = "neither login nor vault answered before the time was over";
+    for name in [TENANT_ID_SECRET, CLIENT_ID_SECRET, CLIENT_SECRET_SECRET] {
+        let check = secret(&sheet, name);
+        assert_eq!(check["status"], "skipped", "{check}");
+    }
+    let vault = sheet.check("vault");
+    assert_eq!(vault["status"], "fail", "{sheet}");
+    assert!(
+        vault["sentence"].as_str().unwrap().contains(late),
+        "{vault}"
+    );
+    assert_rest_is_skipped(&sheet, &["identity", "token-databricks", "member"]);
+}
+
+#[test]
 fn a_secret_that_may_not_be_read_asks_for_the_role() {
     let scene = scene();
     scene
