@@ -55,6 +55,7 @@
 //! * [`When`] with the same matchers: changes of the world just before or after a request.
 //! * [`MemoryCloud`]: the same world, faults and hooks without sockets, in the caller's own time.
 //! * [`estate`]: the world of the demo, with what a sweep must make of it; [`demo`] runs it.
+//! * [`release`]: builds what the demo and the measurements run.
 //! * [`scale`]: the world of hundreds of workspaces that `cargo scale` measures in.
 //! * [`Record`]: every request, the answered secret reads, the token requests, the terminations, and the
 //!   violations.
@@ -81,6 +82,7 @@ mod matching;
 mod memory;
 mod proxy;
 mod record;
+pub mod release;
 pub mod scale;
 mod services;
 mod simulator;

@@ -17,8 +17,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::Value;
 use simulator::host::{FunctionsHost, PortReservation, TimerInvocation};
+use simulator::release::{self, HANDLER};
 use tokio::time::Instant;
 
 const DEFAULT_PAIRS: usize = 50;
@@ -79,16 +79,15 @@ async fn main() -> ExitCode {
 /// Whether both limits hold.
 async fn measure_all() -> Outcome<bool> {
     let wishes = read_arguments(std::env::args_os().skip(1))?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let contestants = Contestants {
         handler: match wishes.handler {
             Some(path) => path,
-            None => build(&root, "terminate-clusters", "terminate-clusters")?,
+            None => release::build(HANDLER, HANDLER)?,
         },
-        bare: build(&root, "simulator", "bare_axum")?,
+        bare: release::build("simulator", "bare_axum")?,
     };
     let starts_fast = compare_starts(&contestants, wishes.pairs)?;
-    let stays_small = weigh(&root, &contestants.handler).await?;
+    let stays_small = weigh(&release::root(), &contestants.handler).await?;
     Ok(starts_fast && stays_small)
 }
 
@@ -110,30 +109,6 @@ fn read_arguments(arguments: impl Iterator<Item = OsString>) -> Outcome<Wishes> 
         }
     }
     Ok(wishes)
-}
-
-/// Builds one binary in the release profile and says where it lies.
-///
-/// Each package is built by itself: together, cargo would give the handler the
-/// features that only the simulator asks for.
-fn build(root: &Path, package: &str, binary: &str) -> Outcome<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .current_dir(root)
-        .args(["build", "--release", "--package", package, "--bin", binary])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !built.status.success() {
-        return Err(format!("cargo could not build {binary}").into());
-    }
-    let messages = String::from_utf8(built.stdout)?;
-    let executable = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == binary)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.ok_or_else(|| format!("cargo named no executable for {binary}").into())
 }
 
 fn compare_starts(contestants: &Contestants, pairs: usize) -> Outcome<bool> {

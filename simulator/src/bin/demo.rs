@@ -5,13 +5,10 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use serde_json::Value;
 use simulator::demo;
-
-const HANDLER: &str = "terminate-clusters";
+use simulator::release::{self, HANDLER};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -30,10 +27,9 @@ async fn build_and_run() -> Result<bool, Box<dyn Error>> {
     if std::env::args_os().len() > 1 {
         return Err("usage: cargo demo (it takes no arguments)".into());
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let handler = build_handler(&root)?;
+    let handler = release::build(HANDLER, HANDLER)?;
     let mut out = io::stdout();
-    let differences = demo::run(&handler, &root, &mut out).await?;
+    let differences = demo::run(&handler, &release::root(), &mut out).await?;
     if differences.is_empty() {
         writeln!(
             out,
@@ -46,25 +42,4 @@ async fn build_and_run() -> Result<bool, Box<dyn Error>> {
         writeln!(out, "  - {difference}")?;
     }
     Ok(false)
-}
-
-/// Builds the handler and says where it lies; cargo shows its progress.
-fn build_handler(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .current_dir(root)
-        .args(["build", "--release", "--package", HANDLER, "--bin", HANDLER])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !built.status.success() {
-        return Err("cargo could not build the handler".into());
-    }
-    let messages = String::from_utf8(built.stdout)?;
-    let executable = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == HANDLER)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.ok_or_else(|| "cargo named no executable for the handler".into())
 }

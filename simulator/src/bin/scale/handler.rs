@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use simulator::demo;
 use simulator::host::{FunctionsHost, LogRecord, TimerInvocation};
+use simulator::release;
 use tokio::time::Instant;
 
 use crate::arguments::Wishes;
-use crate::build;
 use crate::cloud::{Cloud, Told};
 use crate::cost::Cost;
 use crate::{Outcome, process};
@@ -56,7 +56,7 @@ pub(crate) async fn sweep(
 ) -> Outcome<Sweep> {
     let app = cloud.directory().join("app");
     let policy = std::fs::read_to_string(cloud.policy())?;
-    demo::write_app(&app, &build::root(), &policy)?;
+    demo::write_app(&app, &release::root(), &policy)?;
     let mut builder = FunctionsHost::builder(&app)
         .clear_env()
         .executable(handler)
