@@ -336,4 +336,37 @@ fn expected_tenant(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// One of each kind.
+    pub(crate) fn every_problem() -> Vec<AccessProblem> {
+        vec![
+            AccessProblem::NotAMember,
+            AccessProblem::NoWorkspaceAccess,
+            AccessProblem::WrongTenant { expected: None },
+            AccessProblem::WrongAudience,
+            AccessProblem::TokenRefused,
+            AccessProblem::NoToken("why".to_owned()),
+            AccessProblem::PrivateLinkOnly,
+            AccessProblem::IpAccessList,
+            AccessProblem::Forbidden,
+            AccessProblem::WorkspaceNotFound,
+            AccessProblem::HostNotFound,
+            AccessProblem::NotConnected,
+            AccessProblem::TlsFailed,
+            AccessProblem::TimedOut,
+            AccessProblem::BrokenOff,
+            AccessProblem::NotReached,
+            AccessProblem::HostRefused,
+            AccessProblem::Throttled,
+            AccessProblem::HtmlInsteadOfJson,
+            AccessProblem::NotUnderstood,
+            AccessProblem::ServerError(503),
+            AccessProblem::UnexpectedStatus(418),
+        ]
+    }
+}
+
+#[cfg(test)]
 mod tests;

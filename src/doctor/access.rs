@@ -223,11 +223,11 @@ pub(super) fn remedy(door: &Door<'_>, problem: &AccessProblem) -> Remedy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::check::Status;
+pub(super) mod testing {
     use super::*;
 
-    const DOOR: Door<'static> = Door {
+    /// The workspace `one` as its principal `main` enters it.
+    pub(in crate::doctor) const DOOR: Door<'static> = Door {
         workspace: "one",
         principal: "main",
         host: "adb-1.2.azuredatabricks.net",
@@ -236,6 +236,14 @@ mod tests {
         access: Access::Member,
         cloud: "us-gov",
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Status;
+    use super::testing::DOOR;
+    use super::*;
+    use crate::databricks::access::testing::every_problem;
 
     fn statuses(problem: &AccessProblem) -> Vec<(CheckId, Status)> {
         let findings = refused(&DOOR, problem);
@@ -244,30 +252,7 @@ mod tests {
 
     #[test]
     fn each_problem_fails_one_check_and_hides_none() {
-        for problem in [
-            AccessProblem::NotAMember,
-            AccessProblem::NoWorkspaceAccess,
-            AccessProblem::WrongTenant { expected: None },
-            AccessProblem::WrongAudience,
-            AccessProblem::TokenRefused,
-            AccessProblem::NoToken("why".to_owned()),
-            AccessProblem::PrivateLinkOnly,
-            AccessProblem::IpAccessList,
-            AccessProblem::Forbidden,
-            AccessProblem::WorkspaceNotFound,
-            AccessProblem::HostNotFound,
-            AccessProblem::NotConnected,
-            AccessProblem::TlsFailed,
-            AccessProblem::TimedOut,
-            AccessProblem::BrokenOff,
-            AccessProblem::NotReached,
-            AccessProblem::HostRefused,
-            AccessProblem::Throttled,
-            AccessProblem::HtmlInsteadOfJson,
-            AccessProblem::NotUnderstood,
-            AccessProblem::ServerError(503),
-            AccessProblem::UnexpectedStatus(418),
-        ] {
+        for problem in every_problem() {
             let findings = refused(&DOOR, &problem);
             let ids: Vec<CheckId> = findings.iter().map(|one| one.id).collect();
             assert_eq!(ids, rungs().collect::<Vec<_>>(), "{problem}");

@@ -264,19 +264,10 @@ fn not_all(asked: usize, left_out: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::access::testing::DOOR;
     use super::super::check::Status;
     use super::*;
-    use crate::policy::Access;
 
-    const DOOR: Door<'static> = Door {
-        workspace: "one",
-        principal: "main",
-        host: "adb-1.2.azuredatabricks.net",
-        resource_id: None,
-        client_id: None,
-        access: Access::Member,
-        cloud: "public",
-    };
     const GIVE: &str = "terminate-clusters grant --workspace one --clusters all-purpose --apply";
 
     fn told(levels: &[Result<Level, &str>]) -> Finding {

@@ -299,19 +299,9 @@ pub(super) fn cores(
 
 #[cfg(test)]
 mod tests {
+    use super::super::access::testing::DOOR;
     use super::super::check::Status;
     use super::*;
-    use crate::policy::Access;
-
-    const DOOR: Door<'static> = Door {
-        workspace: "one",
-        principal: "main",
-        host: "adb-1.2.azuredatabricks.net",
-        resource_id: None,
-        client_id: None,
-        access: Access::Member,
-        cloud: "public",
-    };
 
     fn minutes(minutes: u64) -> Result<Option<Duration>, Why> {
         Ok(Some(Duration::from_mins(minutes)))
@@ -331,7 +321,7 @@ mod tests {
         assert_eq!(
             finding.sentence,
             "the metrics of 3 of 4 machines say nothing of now: \
-             1 could not be read: b: Azure Monitor answered HTTP 500, in the public cloud; \
+             1 could not be read: b: Azure Monitor answered HTTP 500, in the us-gov cloud; \
              1 with a newest point older than 10m (up to 25m): c; \
              1 without a single value of the last hour: d"
         );

@@ -201,30 +201,7 @@ fn of_the_answers_own_text_only_a_tenant_id_is_repeated() {
 
 #[test]
 fn every_kind_has_a_spelling_and_a_sentence_of_its_own() {
-    let all = [
-        AccessProblem::NotAMember,
-        AccessProblem::NoWorkspaceAccess,
-        AccessProblem::WrongTenant { expected: None },
-        AccessProblem::WrongAudience,
-        AccessProblem::TokenRefused,
-        AccessProblem::NoToken("why".to_owned()),
-        AccessProblem::PrivateLinkOnly,
-        AccessProblem::IpAccessList,
-        AccessProblem::Forbidden,
-        AccessProblem::WorkspaceNotFound,
-        AccessProblem::HostNotFound,
-        AccessProblem::NotConnected,
-        AccessProblem::TlsFailed,
-        AccessProblem::TimedOut,
-        AccessProblem::BrokenOff,
-        AccessProblem::NotReached,
-        AccessProblem::HostRefused,
-        AccessProblem::Throttled,
-        AccessProblem::HtmlInsteadOfJson,
-        AccessProblem::NotUnderstood,
-        AccessProblem::ServerError(500),
-        AccessProblem::UnexpectedStatus(418),
-    ];
+    let all = super::testing::every_problem();
     let spellings: std::collections::BTreeSet<_> = all.iter().map(AccessProblem::as_str).collect();
     let sentences: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(spellings.len(), all.len());
