@@ -22,6 +22,8 @@ mod identities;
 mod planted;
 #[path = "doctor/probe.rs"]
 mod probe;
+#[path = "support/ran.rs"]
+mod ran;
 #[path = "doctor/record.rs"]
 mod record;
 #[path = "doctor/rights.rs"]

@@ -19,6 +19,8 @@ mod endpoints;
 mod kinds;
 #[path = "faults/logins.rs"]
 mod logins;
+#[path = "support/ran.rs"]
+mod ran;
 mod support;
 #[path = "faults/sweeps.rs"]
 mod sweeps;

@@ -12,6 +12,8 @@
 
 #[path = "real/measured.rs"]
 mod measured;
+#[path = "support/ran.rs"]
+mod ran;
 #[expect(dead_code, reason = "shared with stories that need more of it")]
 mod support;
 #[expect(dead_code, reason = "shared with stories that need more of it")]

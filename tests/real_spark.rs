@@ -8,6 +8,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
+#[path = "support/ran.rs"]
+mod ran;
 #[path = "real/spark.rs"]
 mod spark;
 #[expect(dead_code, reason = "the stories use all of it, these a part")]

@@ -48,6 +48,8 @@ mod principals;
 mod promises;
 #[path = "sweep/races.rs"]
 mod races;
+#[path = "support/ran.rs"]
+mod ran;
 #[path = "sweep/recorded.rs"]
 mod recorded;
 #[path = "sweep/refused.rs"]

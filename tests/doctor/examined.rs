@@ -1,39 +1,19 @@
 //! One run of the doctor and what came of it.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use simulator::world::{Workspace, World};
 
-use crate::support::{BINARY, Scene};
-
-/// A run that has ended.
-pub(crate) struct Examined {
-    pub(crate) exit: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
+use crate::ran::Ran;
+use crate::support::Scene;
 
 impl Scene {
     /// Runs the doctor with these arguments, and makes sure that the cloud was only read.
-    pub(crate) fn doctor(&self, arguments: &[&str]) -> Examined {
-        let output = Command::new(BINARY)
-            .arg("doctor")
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment())
-            .current_dir(self.simulator.directory())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+    pub(crate) fn doctor(&self, arguments: &[&str]) -> Ran {
+        let examined = Ran::of(self, &[&["doctor"], arguments].concat());
         let record = self.simulator.record();
         assert!(record.mutating().is_empty(), "{:?}", record.mutating());
-        let examined = Examined {
-            exit: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
         examined.assert_tells_no_secret(self);
         examined
     }
@@ -65,25 +45,13 @@ impl Scene {
     }
 }
 
-impl Examined {
+impl Ran {
     fn assert_tells_no_secret(&self, scene: &Scene) {
         for secret in scene.simulator.world(|world| world.secrets()) {
             let essence = secret.rsplit('.').next().unwrap();
             assert!(!self.stdout.contains(essence), "a secret in {self}");
             assert!(!self.stderr.contains(essence), "a secret in {self}");
         }
-    }
-}
-
-/// Everything that the process said, for the message of a failing test.
-impl std::fmt::Display for Examined {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            exit,
-            stdout,
-            stderr,
-        } = self;
-        write!(f, "exit {exit}\n{stdout}\n{stderr}")
     }
 }
 
@@ -96,7 +64,7 @@ pub(crate) struct Sheet {
 
 impl Sheet {
     /// Reads the answer, which must add up.
-    pub(crate) fn of(examined: &Examined) -> Self {
+    pub(crate) fn of(examined: &Ran) -> Self {
         assert_eq!(examined.stdout.lines().count(), 1, "{examined}");
         let answer: Value = serde_json::from_str(&examined.stdout).unwrap();
         let list = |key: &str| answer[key].as_array().unwrap().clone();

@@ -4,8 +4,8 @@
 use simulator::world::{CLIENT_ID_SECRET, Cluster, StoredCertificate, Workspace, World, hours};
 use simulator::{Fault, Match, Times};
 
-use crate::examined::Examined;
 use crate::planted::Planted;
+use crate::ran::Ran;
 use crate::support::Scene;
 
 const EVERYTHING: &str = "trace,hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,azure_core=trace,\
@@ -44,7 +44,7 @@ const CALLS: [&[&str]; 3] = [&[], &["--record", FOLDER], &["--probe-proxy", ID, 
 const IN_JSON: [&[&str]; 2] = [&["--json"], &["--probe-proxy", ID, PORT, "--json"]];
 
 /// Calls the doctor, and looks for every spelling of every secret in all that it wrote.
-fn call(scene: &Scene, arguments: &[&str]) -> Examined {
+fn call(scene: &Scene, arguments: &[&str]) -> Ran {
     let told = scene.doctor(arguments);
     let planted = scene.simulator.world(|world| Planted::of(world));
     for (stream, text) in [("stdout", &told.stdout), ("stderr", &told.stderr)] {

@@ -4,7 +4,6 @@
 //! side by side, each in a workspace of its own; what the whole sweep needs takes a
 //! sweep for each kind.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,7 +14,8 @@ use crate::cell::{Cell, Left};
 use crate::endpoints::{ENDPOINTS, Endpoint, Reach, Struck, Witness, idle};
 use crate::kinds::{self, ELSEWHERE, KINDS, Kind, Patience, Strikes};
 use crate::logins::{identity_of, principal_of};
-use crate::support::{BINARY, Scene};
+use crate::ran::Ran;
+use crate::support::Scene;
 
 /// When a sweep must have ended, by its own settings.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -60,12 +60,6 @@ fn strikes_all(endpoint: &Endpoint, kind: &Kind) -> bool {
         Reach::Arm => kind.name.starts_with("429"),
         Reach::Sweep => true,
     }
-}
-
-/// What the process said.
-struct Said {
-    stdout: String,
-    stderr: String,
 }
 
 impl Job {
@@ -209,19 +203,8 @@ fn host_of(endpoint: &Endpoint) -> &'static str {
 
 const VAULT_HOST: &str = "tc-vault.vault.azure.net";
 
-fn sweep(scene: &Scene) -> Said {
-    let output = Command::new(BINARY)
-        .args(["sweep", "--json"])
-        .env_clear()
-        .envs(scene.environment())
-        .current_dir(scene.simulator.directory())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    Said {
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+fn sweep(scene: &Scene) -> Ran {
+    Ran::of(scene, &["sweep", "--json"])
 }
 
 fn report_of<'l>(lines: &'l [Value], workspace: &str) -> &'l Value {

@@ -7,6 +7,7 @@ use simulator::world::{
 };
 use simulator::{Fault, Match, Times};
 
+use crate::ran::Ran;
 use crate::support::Scene;
 use crate::swept::Swept;
 
@@ -138,14 +139,8 @@ fn who_explains_a_cluster_joins_nothing() {
     let id = scene
         .simulator
         .world(|world| world.cluster_id("one", "idle"));
-    let output = std::process::Command::new(crate::support::BINARY)
-        .args(["why", &id])
-        .env_clear()
-        .envs(scene.environment())
-        .current_dir(scene.simulator.directory())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let told = Ran::of(&scene, &["why", &id]);
+    assert_eq!(told.exit, 1, "{told}");
     assert_eq!(joinings(&scene), 0);
     assert!(!is_member(&scene));
 }

@@ -6,7 +6,6 @@
 //! in a sweep.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use simulator::world::{
@@ -16,17 +15,12 @@ use simulator::world::{
 use simulator::{Fault, Match, Times};
 
 use crate::hostile;
-use crate::support::{BINARY, Scene};
+use crate::ran::Ran;
+use crate::support::Scene;
 
 const OPERATOR: &str = "operator";
 
-/// A run that has ended.
-struct Ran {
-    exit: i32,
-    stdout: String,
-    stderr: String,
-}
-
+/// What `grant --json` said.
 impl Ran {
     fn lines(&self) -> Vec<Value> {
         let lines = self.stdout.lines();
@@ -66,12 +60,6 @@ impl Ran {
         let notes = lines.iter().filter_map(|line| line["notes"].as_array());
         let notes = notes.flatten().filter_map(Value::as_str);
         notes.map(str::to_owned).collect()
-    }
-}
-
-impl std::fmt::Display for Ran {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit {}\n{}\n{}", self.exit, self.stdout, self.stderr)
     }
 }
 
@@ -115,20 +103,7 @@ fn with_azure_cli(scene: Scene, script: &str) -> Scene {
 }
 
 fn run(scene: &Scene, arguments: &[&str]) -> Ran {
-    let output = Command::new(BINARY)
-        .arg("grant")
-        .args(arguments)
-        .env_clear()
-        .envs(scene.environment())
-        .current_dir(scene.simulator.directory())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    Ran {
-        exit: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    Ran::of(scene, &[&["grant"], arguments].concat())
 }
 
 fn in_json(scene: &Scene, arguments: &[&str]) -> Ran {

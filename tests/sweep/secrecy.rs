@@ -1,8 +1,6 @@
 //! No secret and no token leaves the process but to whom it belongs, whatever is
 //! logged and whatever fails.
 
-use std::process::{Command, Stdio};
-
 use simulator::world::{
     CLIENT_ID_SECRET, CLIENT_SECRET_SECRET, Certificate, Cluster, StoredCertificate, VAULT,
     Workspace, World, hours,
@@ -10,7 +8,8 @@ use simulator::world::{
 use simulator::{Fault, Match, Times};
 
 use crate::planted::Planted;
-use crate::support::{BINARY, Scene};
+use crate::ran::Ran;
+use crate::support::Scene;
 
 const EVERYTHING: &str = "trace,hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,azure_core=trace,\
      azure_identity=trace,azure_security_keyvault_secrets=trace,typespec_client_core=trace,h2=trace,\
@@ -208,20 +207,10 @@ fn the_identitys_header_never_goes_through_a_proxy() {
 
 /// Runs a command to its end, scans all that it said, and returns what it logged.
 fn run(scene: &Scene, arguments: &[&str], exit: i32) -> String {
-    let output = Command::new(BINARY)
-        .args(arguments)
-        .env_clear()
-        .envs(scene.environment())
-        .current_dir(scene.simulator.directory())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let code = output.status.code();
-    assert_eq!(code, Some(exit), "{arguments:?}: {stdout}\n{stderr}");
-    assert_tells_no_secret(scene, &stdout, &stderr);
-    stderr
+    let ran = Ran::of(scene, arguments);
+    assert_eq!(ran.exit, exit, "{arguments:?}: {ran}");
+    assert_tells_no_secret(scene, &ran.stdout, &ran.stderr);
+    ran.stderr
 }
 
 #[test]

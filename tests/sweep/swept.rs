@@ -5,12 +5,12 @@
 //! is about.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use simulator::world::CLIENT_CERTIFICATE_SECRET;
 
-use crate::support::{BINARY, Scene};
+use crate::ran::Ran;
+use crate::support::Scene;
 
 /// A sweep that has ended.
 pub(crate) struct Swept {
@@ -66,19 +66,15 @@ impl Scene {
 
     /// Sweeps with these arguments and nothing else.
     pub(crate) fn run(&self, arguments: &[&str]) -> Swept {
-        let output = Command::new(BINARY)
-            .arg("sweep")
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment())
-            .current_dir(self.simulator.directory())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let Ran {
+            exit,
+            stdout,
+            stderr,
+        } = Ran::of(self, &[&["sweep"], arguments].concat());
         Swept {
-            exit: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            exit,
+            stdout,
+            stderr,
             workspaces: Vec::new(),
             closing: Value::Null,
         }

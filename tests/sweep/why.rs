@@ -1,8 +1,6 @@
 //! Stories of `terminate-clusters why`: what a person is told of one cluster, and
 //! that nothing changes by asking.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 use simulator::world::{
     Cluster, DriverProxy, Machine, Member, MetricsQuirk, Permission, Principal, Run, Spark,
@@ -12,18 +10,13 @@ use simulator::{Fault, Match, Times};
 
 use crate::hostile;
 use crate::principals::{estate, lose_the_guests_secret};
-use crate::support::{BINARY, Scene};
+use crate::ran::Ran;
+use crate::support::Scene;
 
 const ID: &str = "0101-000000-asked001";
 
 /// What `why` said.
-struct Told {
-    exit: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Told {
+impl Ran {
     fn json(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{self}");
         serde_json::from_str(&self.stdout).unwrap()
@@ -48,39 +41,16 @@ impl Told {
     }
 }
 
-impl std::fmt::Display for Told {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            exit,
-            stdout,
-            stderr,
-        } = self;
-        write!(f, "exit {exit}\n{stdout}\n{stderr}")
-    }
-}
-
 /// Asks, and makes sure that asking has changed nothing and met nothing unforeseen.
-fn ask(scene: &Scene, arguments: &[&str]) -> Told {
-    let output = Command::new(BINARY)
-        .arg("why")
-        .args(arguments)
-        .env_clear()
-        .envs(scene.environment())
-        .current_dir(scene.simulator.directory())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+fn ask(scene: &Scene, arguments: &[&str]) -> Ran {
+    let told = Ran::of(scene, &[&["why"], arguments].concat());
     let record = scene.simulator.record();
     assert!(record.mutating().is_empty(), "{:?}", record.mutating());
     scene.simulator.assert_clean();
-    Told {
-        exit: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    told
 }
 
-fn explain(scene: &Scene) -> Told {
+fn explain(scene: &Scene) -> Ran {
     let told = ask(scene, &[ID]);
     assert_eq!(told.exit, 0, "{told}");
     assert!(told.stderr.is_empty(), "{told}");
