@@ -314,11 +314,12 @@ impl Service {
         // The deadline may end this while the request is under way.
         let was_open = std::mem::replace(&mut tries.may_be_done, true);
         let sent_at = self.network.clock.now();
-        let patience = self.network.limits.request_timeout;
-        let sending = tokio::time::timeout(patience, self.network.transport.send(request));
-        let answer = attempt::patiently(&self.network, &self.lane, place, sending)
-            .await
-            .unwrap_or_else(|_| Err(TransportError::timeout(patience)));
+        let sending = self.network.transport.send(request);
+        let answer = attempt::patiently(&self.network, &self.lane, place, sending).await;
+        let answer = answer.unwrap_or_else(|| {
+            let patience = self.network.limits.request_timeout;
+            Err(TransportError::timeout(patience))
+        });
         let elapsed = started.elapsed();
         if !attempt::was_refused(&answer) {
             self.lane.meter().add(ask.stage, elapsed);

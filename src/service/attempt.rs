@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 use url::Url;
 
 use super::{Ask, CallErrorCause, Lane};
@@ -24,24 +25,28 @@ pub(super) fn slow_after(network: &Network) -> Duration {
     network.limits.request_timeout / SLOW_PART
 }
 
-/// Waits for an answer, in `place` as long as it is not slow.
+/// Waits for an answer, in `place` as long as it is not slow; `None` if there is none
+/// within `request_timeout`.
 pub(super) async fn patiently<T>(
     network: &Network,
     lane: &Lane,
     place: Option<SemaphorePermit<'_>>,
     answer: impl Future<Output = T>,
-) -> T {
+) -> Option<T> {
     let mut answer = pin!(answer);
-    if let Ok(answer) = tokio::time::timeout(slow_after(network), &mut answer).await {
-        return answer;
+    let slow_after = slow_after(network);
+    if let Ok(answer) = timeout(slow_after, &mut answer).await {
+        return Some(answer);
     }
+    let left = network.limits.request_timeout.saturating_sub(slow_after);
+    let answer = timeout(left, answer);
     // Where too many wait already, the connections are what is scarce.
     let Ok(_waiting) = network.waiting().try_acquire() else {
-        return answer.await;
+        return answer.await.ok();
     };
     drop(place);
     lane.leave_place();
-    answer.await
+    answer.await.ok()
 }
 
 /// The attempts of one call so far.
@@ -121,7 +126,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Lets `requests` wait for a minute each, beside one that would like to go.
+    /// Lets `requests` wait for a while each, beside one that would like to go.
     async fn time_until_another_may_go(requests: usize) -> (Duration, usize) {
         let (network, _) = network(|_| async { answer(200, "text/plain", "") });
         let places = Arc::new(Semaphore::new(requests));
@@ -135,7 +140,7 @@ mod tests {
             let network = &network;
             async move {
                 let place = network.overall().acquire().await.ok();
-                patiently(network, lane, place, sleep(SECOND * 60)).await;
+                patiently(network, lane, place, sleep(SECOND * 20)).await;
             }
         });
         let began = Instant::now();
@@ -158,11 +163,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_beyond_the_patience_with_one_request() {
+        let (network, _) = network(|_| async { answer(200, "text/plain", "") });
+        let lane = Lane::new(&limits(), Instant::now() + SECOND * 3600);
+        let patience = limits().request_timeout;
+        for (takes, is_answered) in [(patience - SECOND, true), (patience + SECOND, false)] {
+            let began = Instant::now();
+            let answer = patiently(&network, &lane, None, sleep(takes)).await;
+            assert_eq!(answer.is_some(), is_answered, "{takes:?}");
+            let waited = began.elapsed();
+            assert!(waited <= patience + SECOND / 100, "{waited:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn where_too_many_wait_nothing_more_is_begun() {
         let all = limits().parallel_overall;
         // Four times as many come to wait beside those that are counted, a round every
         // three seconds; the fifth round keeps its places until it is answered.
         let (after, _) = time_until_another_may_go(all * 5).await;
-        assert!((SECOND * 72..SECOND * 73).contains(&after), "{after:?}");
+        assert!((SECOND * 32..SECOND * 33).contains(&after), "{after:?}");
     }
 }
