@@ -104,7 +104,8 @@ impl Missing {
             && signals.all_nodes.known().is_some();
         match self {
             Self::ActiveRuns => signals.active_run.known().is_none(),
-            Self::Pin => policy.protect_pinned && signals.pinned.known().is_none(),
+            // Where pins do not protect, a pin changes nothing and so is never told.
+            Self::Pin => signals.pinned.known().is_none(),
             Self::Spark => !knows_spark,
             Self::Streaming => knows_spark && signals.streaming.known().is_none(),
             Self::Nodes => !knows_nodes,

@@ -2,7 +2,9 @@
 //! named after the rule that must hold there too.
 
 use super::world::{NOW, World, hours, minutes, proof};
-use crate::decision::{Decision, Earliest, Evidence, KeepReason, Weakness, longest_wait};
+use crate::decision::{
+    Decision, Earliest, Evidence, KeepReason, Weakness, longest_wait, speaks_of_protection,
+};
 use crate::signals::{NodesView, Signal, StreamingView};
 
 #[test]
@@ -105,4 +107,24 @@ fn time_is_told_where_the_platform_lets_the_threshold_pass_by_a_moment() {
     assert_eq!(reason.earliest(&world.policy), Earliest::At(at));
     world.now = at;
     assert!(matches!(world.decide(), Decision::Terminate(_)));
+}
+
+#[test]
+fn key_speaks_of_protection_where_a_rule_reads_its_tag() {
+    for (key, expected) in [
+        ("terminate-clusters", true),
+        (" Terminate-CLUSTERS ", true),
+        ("terminate-clusters-keep-until", true),
+        ("TERMINATE-clusters-keep-UNTIL", true),
+        ("terminate-clusters-never", false),
+        ("terminate", false),
+        ("", false),
+    ] {
+        assert_eq!(speaks_of_protection(key), expected, "{key:?}");
+        // A value that protects by either tag.
+        let mut world = World::idle();
+        world.add_tag(key, "always");
+        let is_kept = matches!(world.decide(), Decision::Keep(_));
+        assert_eq!(is_kept, expected, "{key:?}");
+    }
 }

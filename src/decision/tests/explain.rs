@@ -1,13 +1,15 @@
 //! What is explained of a cluster: what each rule says, the earliest time by all
 //! of them, and the evidence that would make it earlier.
 
+use std::time::Duration;
+
 use super::world::{NOW, World, hours, minutes};
 use crate::cluster::ClusterState;
 use crate::decision::{
     Decision, Due, Earliest, Explanation, KeepReason, Missing, Question, Shorter, Verdict, explain,
 };
 use crate::policy::{ExemptSelector, Exemption, Glob};
-use crate::signals::{NodesView, Signal, Signals, SparkWorkKind};
+use crate::signals::{NodesView, Signal, Signals, SparkWorkKind, Why};
 use crate::timestamp::Timestamp;
 
 fn explained(world: &World) -> Explanation {
@@ -26,6 +28,15 @@ fn with(missing: &[Missing], earliest: Timestamp) -> Shorter {
         with: missing.to_vec(),
         earliest,
     }
+}
+
+fn exempt_until(world: &mut World, until: Timestamp) {
+    world.policy.exemptions.push(Exemption {
+        selector: ExemptSelector::Name(Glob::new("team-*")),
+        until,
+        until_day: "2026-11-23".to_owned(),
+        reason: "audit".to_owned(),
+    });
 }
 
 /// Quiet for so many hours, by every sign.
@@ -92,14 +103,28 @@ fn earliest_time_is_the_last_of_all_rules_that_keep_it() {
 fn exemptions_are_waited_for_one_after_the_other() {
     let mut world = World::idle();
     for hours_left in [30, 20, 50] {
-        world.policy.exemptions.push(Exemption {
-            selector: ExemptSelector::Name(Glob::new("team-*")),
-            until: NOW.plus(hours(hours_left)),
-            until_day: "2026-11-23".to_owned(),
-            reason: "audit".to_owned(),
-        });
+        exempt_until(&mut world, NOW.plus(hours(hours_left)));
     }
     assert_eq!(explained(&world).due, at(NOW.plus(hours(50)), 4));
+}
+
+#[test]
+fn wait_is_told_that_is_longer_than_any_number_of_exemptions() {
+    let mut world = quiet_for(1);
+    world.policy.idle_after = hours(100);
+    for hours_left in 1..=98 {
+        exempt_until(&mut world, NOW.plus(hours(hours_left)));
+    }
+    assert_eq!(explained(&world).due, at(NOW.plus(hours(99)), 16));
+}
+
+#[test]
+fn rule_that_keeps_until_the_end_of_time_is_told_and_not_the_next_that_does() {
+    let end = Timestamp::from_millis(i64::MAX);
+    let mut world = World::idle();
+    exempt_until(&mut world, end);
+    world.policy.idle_after = Duration::MAX;
+    assert_eq!(explained(&world).due, at(end, 4));
 }
 
 #[test]
@@ -183,6 +208,17 @@ fn streaming_page_shortens_the_wait_where_spark_is_known() {
 }
 
 #[test]
+fn streaming_page_is_missing_only_where_spark_is_known() {
+    let mut world = quiet_for(1);
+    world.lose_spark();
+    world.signals.streaming = Signal::NotAsked;
+    let explanation = explained(&world);
+    assert_eq!(explanation.deciding, Some(10));
+    let soon = NOW.plus(hours(1));
+    assert_eq!(explanation.shorter, [with(&[Missing::Spark], soon)]);
+}
+
+#[test]
 fn each_further_piece_of_evidence_is_told_with_what_it_buys() {
     let mut world = World::idle();
     world.signals.active_run = Signal::unknown("no admin");
@@ -212,6 +248,45 @@ fn pin_that_is_unknown_is_missing_only_where_pins_protect() {
     let explanation = explained(&world);
     assert_eq!(explanation.deciding, Some(12));
     assert_eq!(explanation.shorter, [with(&[Missing::Pin], NOW)]);
+}
+
+#[test]
+fn missing_evidence_has_the_name_of_its_signal_and_the_reason_why_it_is_unknown() {
+    type Case = (Missing, fn(&mut Signals));
+    let cases: [Case; 5] = [
+        (Missing::ActiveRuns, |signals| {
+            signals.active_run = Signal::unknown("no admin");
+        }),
+        (Missing::Pin, |signals| {
+            signals.pinned = Signal::unknown("no admin");
+        }),
+        (Missing::Spark, |signals| {
+            signals.spark = Signal::unknown("no admin");
+        }),
+        (Missing::Streaming, |signals| {
+            signals.streaming = Signal::unknown("no admin");
+        }),
+        (Missing::Nodes, |signals| {
+            signals.all_nodes = Signal::unknown("no admin");
+        }),
+    ];
+    let why = Why::new("no admin");
+    for (missing, lose) in cases {
+        let mut signals = World::idle().signals;
+        assert_eq!(missing.why(&signals), None, "{missing:?}");
+        lose(&mut signals);
+        assert_eq!(missing.why(&signals), Some(&why), "{missing:?}");
+        assert_eq!(signals.unknowns(), [(missing.as_str(), &why)]);
+    }
+}
+
+#[test]
+fn machines_are_missing_for_the_reason_of_the_first_that_was_asked() {
+    let mut signals = World::idle().signals;
+    signals.driver_node = Signal::unknown("no metrics");
+    signals.all_nodes = Signal::unknown("an executor has none");
+    let why = Why::new("no metrics");
+    assert_eq!(Missing::Nodes.why(&signals), Some(&why));
 }
 
 #[test]
