@@ -305,6 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn machines_are_counted_by_their_names_which_have_no_case() {
+        let roster = Roster::new([vm("a", Some(OURS)), vm("A", None), pooled("b")]);
+        assert_eq!((roster.len(), roster.is_empty()), (2, false));
+        let none = Roster::new([]);
+        assert_eq!((none.len(), none.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn clusters_are_those_whose_machines_are_not_all_leaving() {
+        let leaving = |name: &str, cluster: &str| TaggedMachine {
+            is_leaving: true,
+            ..vm(name, Some(cluster))
+        };
+        let roster = Roster::new([
+            vm("a", Some("0915-other")),
+            vm("b", Some(OURS)),
+            leaving("c", OURS),
+            leaving("d", "0915-gone"),
+            pooled("e"),
+        ]);
+        let clusters: Vec<&str> = roster.clusters().collect();
+        assert_eq!(clusters, [OURS, "0915-other"]);
+        assert_eq!(Roster::new([pooled("e")]).clusters().next(), None);
+    }
+
+    #[test]
     fn one_name_in_two_places_of_the_record_is_one_machine() {
         let found = check(&[vm("a", Some(OURS))], &["a", "A"]);
         assert_eq!((found.machines, found.confirmed), (1, 1));

@@ -482,6 +482,13 @@ fn an_answer_that_is_not_as_it_was_asked_for_is_unknown() {
 }
 
 #[test]
+fn a_time_that_is_no_text_is_unknown_and_the_reason_says_what_it_should_be() {
+    let mut answer = Machine::at_rest(hour()).answer();
+    answer["value"][0]["timeseries"][0]["data"][3]["timeStamp"] = json!(1_795_348_980);
+    assert_unknown(&judge_answer(answer, &hour()), "a time as text");
+}
+
+#[test]
 fn a_point_off_the_grain_is_unknown() {
     let mut answer = Machine::at_rest(ten_hours()).answer();
     answer["value"][0]["timeseries"][0]["data"][3]["timeStamp"] = json!("2026-11-22T12:16:00Z");
