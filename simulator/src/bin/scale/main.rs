@@ -29,7 +29,7 @@ use cloud::Cloud;
 use figures::{Bound, Pair, Verdicts};
 use plain::Way;
 
-/// The pretend cloud's CPU is part of each answer's time, and most of it was glibc's allocator.
+/// The pretend cloud's CPU is part of each answer's time, and a good third of it was glibc's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
