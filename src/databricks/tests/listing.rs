@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::service::testing::TOKEN;
 
 const FIRST: &str = "GET /api/2.1/clusters/list?filter_by.cluster_states=RUNNING\
     &filter_by.cluster_states=RESIZING&filter_by.cluster_sources=UI\
@@ -162,4 +163,21 @@ async fn pins_are_known_whole_or_not_at_all() {
         _ => (500, "{}".to_owned()),
     });
     assert!(databricks.pinned_ids().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_the_place_of_a_cluster_is_no_way_for_our_token() {
+    for text in [
+        format!(r#"": {TOKEN}""#),
+        format!(r#"{{"cluster_id":"a","executors":"{TOKEN}"}}"#),
+        format!(r#"{{"cluster_id":"a","custom_tags":["{TOKEN} \" \""]}}"#),
+        format!(r#"{{"cluster_id":"a","cluster_name":"{TOKEN}"}}"#),
+    ] {
+        let page = format!(r#"{{"clusters":[{text}]}}"#);
+        let (databricks, _) = workspace(move |_, _, _| (200, page.clone()));
+        let listing = databricks.list_clusters().await;
+        assert_eq!(listing.clusters.len(), 1, "{text}");
+        let told = format!("{listing:?}");
+        assert!(!told.contains(TOKEN), "{told}");
+    }
 }
