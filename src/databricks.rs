@@ -224,35 +224,11 @@ impl Databricks {
 
     /// Whether the principal is a workspace admin, who alone is sure to see all runs.
     ///
-    /// Without `excludedAttributes` the platform computes all effective
-    /// entitlements, which has slowed down whole workspaces (Databricks SDK for
-    /// Go, changelog).
-    ///
     /// # Errors
     ///
     /// Those of the call.
     pub async fn sees_all_runs(&self) -> Result<RunsRight, CallError> {
-        #[derive(Deserialize)]
-        struct Me {
-            groups: Option<Vec<Group>>,
-        }
-        #[derive(Deserialize)]
-        struct Group {
-            display: Option<String>,
-        }
-        let call = Call {
-            verb: "read own groups",
-            stage: Stage::Rights,
-            path: "api/2.0/preview/scim/v2/Me",
-            query: &[("excludedAttributes", "entitlements")],
-            body: None,
-            body_cap: ONE_CAP,
-            until: None,
-        };
-        let Answer(me) = self.send::<Answer<Me>>(call).await?;
-        let groups = me.groups.unwrap_or_default();
-        let is_admin = |group: &Group| group.display.as_deref() == Some("admins");
-        Ok(if groups.iter().any(is_admin) {
+        Ok(if self.me().await?.is_admin() {
             RunsRight::Admin
         } else {
             RunsRight::NotShown

@@ -1,7 +1,8 @@
 //! What the principal is and may do in the workspace: its name and groups there, and
 //! its permission on a cluster.
 //!
-//! For who explains rights to an operator; a sweep asks only whether it sees all runs.
+//! A sweep asks only whether it sees all runs; the rest is for who explains rights to an
+//! operator.
 //! A permission comes directly or by a group. Levels of other names are an open set and
 //! count for nothing.
 
@@ -97,8 +98,11 @@ struct Permission {
 }
 
 impl Databricks {
-    /// Who the workspace takes the principal for. Without `excludedAttributes` the
-    /// platform computes all effective entitlements, see [`Databricks::sees_all_runs`].
+    /// Who the workspace takes the principal for.
+    ///
+    /// Without `excludedAttributes` the platform computes all effective
+    /// entitlements, which has slowed down whole workspaces (Databricks SDK for
+    /// Go, changelog).
     ///
     /// # Errors
     ///
