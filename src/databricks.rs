@@ -281,7 +281,7 @@ impl Databricks {
 /// every case, by agreement with the Clusters team.
 #[must_use]
 pub fn cluster_gone(error: &CallError) -> bool {
-    let CallErrorCause::Status(answer) = &error.cause else {
+    let Some(answer) = error.cause.answer() else {
         return false;
     };
     let body = ErrorBody::parse(&answer.body);
@@ -297,9 +297,7 @@ pub fn cluster_gone(error: &CallError) -> bool {
 /// said anything.
 #[must_use]
 pub fn words_of_refusal(error: &CallError) -> Option<String> {
-    let CallErrorCause::Status(answer) = &error.cause else {
-        return None;
-    };
+    let answer = error.cause.answer()?;
     let body = ErrorBody::parse(&answer.body);
     let says_something = body.code.is_some() || !body.message.is_empty();
     says_something.then(|| Shown::text(&body.to_string()).to_string())

@@ -258,19 +258,9 @@ fn ask<'a>(verb: &'static str, path: &'a [&'a str], query: &'a [(&'a str, &'a st
 
 /// Where a redirect leads, which the service doesn't follow.
 fn redirect(error: &CallError) -> Option<String> {
-    match &error.cause {
-        CallErrorCause::Status(answer) if (300..400).contains(&answer.status) => {
-            answer.location.clone()
-        }
-        CallErrorCause::Status(_)
-        | CallErrorCause::Transport(_)
-        | CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::Shape(_)
-        | CallErrorCause::Token(_)
-        | CallErrorCause::TooLate
-        | CallErrorCause::Deadline => None,
-    }
+    let answer = error.cause.answer();
+    let leads = answer.filter(|answer| (300..400).contains(&answer.status))?;
+    leads.location.clone()
 }
 
 /// What a reason says where the proxy refuses the principal.

@@ -32,16 +32,8 @@ fn error_code(body: &str) -> Option<String> {
 
 /// The refusal by ARM's limit or by a provider's, if the call ended in one.
 pub(super) fn throttled(error: &CallError) -> Option<&StatusError> {
-    match &error.cause {
-        CallErrorCause::Status(answer) => matches!(answer.status, 429 | 529).then_some(answer),
-        CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::Shape(_)
-        | CallErrorCause::Transport(_)
-        | CallErrorCause::Token(_)
-        | CallErrorCause::TooLate
-        | CallErrorCause::Deadline => None,
-    }
+    let answer = error.cause.answer();
+    answer.filter(|answer| matches!(answer.status, 429 | 529))
 }
 
 /// What a reason says where ARM refuses the principal.

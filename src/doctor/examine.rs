@@ -22,7 +22,7 @@ use crate::cluster::{Cluster, ClusterId};
 use crate::databricks::access::AccessProblem;
 use crate::databricks::{ClusterListing, Databricks, Me, cluster_gone, words_of_refusal};
 use crate::escape::Shown;
-use crate::service::{CallError, CallErrorCause};
+use crate::service::CallError;
 use crate::signals::{Signal, StreamingView, Why};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
@@ -307,16 +307,9 @@ fn what_became(got: &Result<Cluster, CallError>) -> Unlisted {
     match got {
         Ok(_) => Unlisted::Shown,
         Err(error) if cluster_gone(error) => Unlisted::Gone,
-        Err(error) => match &error.cause {
-            CallErrorCause::Status(answer) if answer.status == 403 => Unlisted::Hidden,
-            CallErrorCause::Status(_)
-            | CallErrorCause::Transport(_)
-            | CallErrorCause::NotJson { .. }
-            | CallErrorCause::NotHtml { .. }
-            | CallErrorCause::Shape(_)
-            | CallErrorCause::Token(_)
-            | CallErrorCause::TooLate
-            | CallErrorCause::Deadline => Unlisted::Untold(in_words(error)),
+        Err(error) => match error.cause.answer() {
+            Some(answer) if answer.status == 403 => Unlisted::Hidden,
+            Some(_) | None => Unlisted::Untold(in_words(error)),
         },
     }
 }

@@ -12,7 +12,7 @@ use super::{Patience, StepOutcome};
 use crate::databricks::access::AccessProblem;
 use crate::databricks::errors::ErrorBody;
 use crate::databricks::words_of_refusal;
-use crate::service::{CallError, CallErrorCause};
+use crate::service::CallError;
 
 /// Who makes the changes for one principal in one workspace.
 pub(super) struct Hand<'h> {
@@ -172,7 +172,7 @@ fn seen(is_there: bool) -> StepOutcome {
 /// account, "User with email … already exists in this account" (the official
 /// Terraform provider looks for them).
 fn already_exists(error: &CallError) -> bool {
-    let CallErrorCause::Status(answer) = &error.cause else {
+    let Some(answer) = error.cause.answer() else {
         return false;
     };
     let body = ErrorBody::parse(&answer.body);

@@ -76,7 +76,7 @@ pub(super) fn was_refused(answer: &Result<Response<Bytes>, TransportError>) -> b
 /// bad token with 401 or with 403 and a page, and its wording varies; a refused
 /// principal has other words.
 pub(super) fn refuses_token(cause: &CallErrorCause) -> bool {
-    let CallErrorCause::Status(answer) = cause else {
+    let Some(answer) = cause.answer() else {
         return false;
     };
     match answer.status {

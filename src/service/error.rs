@@ -60,6 +60,23 @@ pub enum CallErrorCause {
     Deadline,
 }
 
+impl CallErrorCause {
+    /// The answer that was no success, if the call ended in one.
+    #[must_use]
+    pub fn answer(&self) -> Option<&StatusError> {
+        match self {
+            Self::Status(answer) => Some(answer),
+            Self::Transport(_)
+            | Self::NotJson { .. }
+            | Self::NotHtml { .. }
+            | Self::Shape(_)
+            | Self::Token(_)
+            | Self::TooLate
+            | Self::Deadline => None,
+        }
+    }
+}
+
 /// An answer with a status other than 2xx, the start of its body kept for the classifiers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("HTTP {status}")]
