@@ -34,7 +34,8 @@ pub use memory::MemoryTransport;
 /// Carries requests to the outside.
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Sends one request, at most once, and reads the whole answer.
+    /// Sends one request, at most once, and reads the whole answer, however long that
+    /// takes: whoever sends bounds the time.
     ///
     /// # Errors
     ///

@@ -119,22 +119,32 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::testing::{answer, service};
+    use crate::service::testing::{answer, limits, service};
+
+    const LOOK: Get<'static> = Get {
+        verb: "look",
+        stage: Stage::Rights,
+        path: &["api", "2.0", "look"],
+        query: &[],
+        accepts: Accepts::Json,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn no_answer_is_waited_for_beyond_the_patience_with_one_request() {
+        let (service, _) = service(|_| std::future::pending());
+        let (got, took) = service.get_raw(LOOK).await;
+        let timeout = NoAnswer::Transport(TransportErrorKind::Timeout);
+        assert_eq!(got.err(), Some(timeout));
+        assert_eq!(took.as_secs(), limits().request_timeout.as_secs());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_sent_raw_after_the_deadline() {
-        let get = Get {
-            verb: "look",
-            stage: Stage::Rights,
-            path: &["api", "2.0", "look"],
-            query: &[],
-            accepts: Accepts::Json,
-        };
         let (service, transport) = service(|_| async { answer(200, "application/json", "{}") });
-        let (in_time, _) = service.get_raw(get).await;
+        let (in_time, _) = service.get_raw(LOOK).await;
         assert!(in_time.is_ok(), "{in_time:?}");
         tokio::time::sleep_until(service.lane().deadline()).await;
-        let (late, took) = service.get_raw(get).await;
+        let (late, took) = service.get_raw(LOOK).await;
         assert_eq!(late.err(), Some(NoAnswer::Deadline));
         assert_eq!(took, Duration::ZERO);
         assert_eq!(transport.sent().len(), 1);

@@ -4,7 +4,8 @@
 //! through the proxy that the environment names, and one without proxy for the
 //! managed identity endpoint, whose requests carry a secret header and must not
 //! leave the machine. No redirect is followed, nothing is decompressed, nothing
-//! is sent twice, and no more of a body is read than its cap.
+//! is sent twice, and no more of a body is read than its cap. Only connecting has
+//! a time here; whoever sends bounds the whole.
 
 use std::error::Error as _;
 use std::fmt;
@@ -92,7 +93,6 @@ impl HttpsTransport {
             .user_agent(USER_AGENT)
             .pool_idle_timeout(REST)
             .connect_timeout(self.limits.connect_timeout)
-            .timeout(self.limits.request_timeout)
     }
 }
 

@@ -169,14 +169,7 @@ async fn a_forbidden_host_gets_no_connection() {
 /// What a plain client makes of a URL; the proxy is given here because a test
 /// can't set the environment.
 async fn failure(url: &str, proxy: Option<u16>) -> TransportError {
-    failure_within(PATIENCE, url, proxy).await
-}
-
-/// Longer than any test; a machine under load is no fault.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn failure_within(patience: Duration, url: &str, proxy: Option<u16>) -> TransportError {
-    let builder = Client::builder().tls_certs_only([]).timeout(patience);
+    let builder = Client::builder().tls_certs_only([]).timeout(PATIENCE);
     let builder = match proxy {
         Some(port) => {
             let proxy = format!("http://127.0.0.1:{port}");
@@ -188,14 +181,20 @@ async fn failure_within(patience: Duration, url: &str, proxy: Option<u16>) -> Tr
     explain(&client.get(url).send().await.expect_err("a failure"))
 }
 
+/// Longer than any test; a machine under load is no fault.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[tokio::test]
-async fn a_hanging_peer_is_a_timeout() {
+async fn a_handshake_without_end_is_a_timeout_before_anything_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let url = format!("http://127.0.0.1:{port}/");
-    let error = failure_within(Duration::from_millis(500), &url, None).await;
+    let builder = Client::builder().tls_certs_only([]).no_proxy();
+    let builder = builder.connect_timeout(Duration::from_millis(500));
+    let client = builder.build().expect("a client");
+    let sending = client.get(format!("https://127.0.0.1:{port}/")).send();
+    let error = explain(&sending.await.expect_err("a failure"));
     assert_eq!(error.kind, TransportErrorKind::Timeout, "{error}");
-    assert!(!error.never_sent, "the request may have arrived");
+    assert!(error.never_sent, "{error}");
 }
 
 #[tokio::test]
