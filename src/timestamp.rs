@@ -72,7 +72,7 @@ impl Timestamp {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         OffsetDateTime::parse(text, &Rfc3339)
             .ok()
-            .and_then(Self::from_date_time)
+            .map(Self::from_date_time)
     }
 
     /// Parses Spark's `2026-11-22T14:29:53.486GMT` (`JacksonMessageWriter`),
@@ -91,7 +91,7 @@ impl Timestamp {
             "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
         );
         let date = PrimitiveDateTime::parse(text.trim(), format).ok()?;
-        Self::from_date_time(date.assume_utc())
+        Some(Self::from_date_time(date.assume_utc()))
     }
 
     /// Midnight UTC at the start of `YYYY-MM-DD`; `None` for anything else, a
@@ -102,13 +102,13 @@ impl Timestamp {
             return None;
         }
         let date = time::Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
-        Self::from_date_time(date.midnight().assume_utc())
+        Some(Self::from_date_time(date.midnight().assume_utc()))
     }
 
-    fn from_date_time(at: OffsetDateTime) -> Option<Self> {
-        i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000))
-            .ok()
-            .map(Self)
+    /// What is finer than a millisecond is dropped, before the epoch too.
+    fn from_date_time(at: OffsetDateTime) -> Self {
+        // Years of four digits: no product comes near the end of the range.
+        Self(at.unix_timestamp() * 1000 + i64::from(at.millisecond()))
     }
 }
 
@@ -168,6 +168,19 @@ mod tests {
         ];
         for text in unreadable {
             assert_eq!(Timestamp::parse_day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_finer_than_a_millisecond_is_dropped() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00.0019999Z", 1),
+            ("1969-12-31T23:59:59.9985Z", -2),
+            ("9999-12-31T23:59:59.999999999-23:59", 253_402_387_139_999),
+            ("0000-01-01T00:00:00+23:59", -62_167_305_540_000),
+        ] {
+            let expected = Some(Timestamp::from_millis(millis));
+            assert_eq!(Timestamp::parse_rfc3339(text), expected, "{text}");
         }
     }
 
