@@ -53,6 +53,14 @@ impl<'a> Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.len() <= self.max_chars
+            && self
+                .text
+                .bytes()
+                .all(|byte| is_plain(byte, self.with_quotes))
+        {
+            return f.write_str(self.text);
+        }
         let mut left = self.max_chars;
         let mut rest = self.text.chars();
         while let Some(next) = rest.next() {
@@ -94,6 +102,10 @@ pub(crate) fn shell_option(option: &str, value: &str) -> String {
 /// Writes `text` with everything escaped that could end a line, drive a
 /// terminal, or hide or reorder text; quotes and backslashes stay.
 pub(crate) fn write_one_line(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| is_plain(byte, false)) {
+        out.push_str(text);
+        return;
+    }
     for next in text.chars() {
         // Writing to a `String` can't fail.
         let _ = Escaped::of(next, false).write(out);
@@ -119,6 +131,15 @@ pub fn one_line(text: &str, most: usize) -> String {
 /// Whether a character can stand on a line without an escape, quotes aside.
 pub(crate) fn is_shown_as_is(next: char) -> bool {
     Escaped::of(next, false).width() == 1
+}
+
+/// Whether this is all of a character, and one that is shown as it is: most text is
+/// nothing else.
+fn is_plain(byte: u8, with_quotes: bool) -> bool {
+    match byte {
+        b'"' | b'\\' | b'`' => !with_quotes,
+        _ => matches!(byte, b' '..=b'~'),
+    }
 }
 
 /// One character in the form in which it is shown.
@@ -168,6 +189,17 @@ mod tests {
 
     fn shown(text: &str) -> String {
         Shown::new(text, 80).to_string()
+    }
+
+    #[test]
+    fn the_short_way_takes_no_byte_that_the_long_one_escapes() {
+        for byte in 0..=u8::MAX {
+            for with_quotes in [false, true] {
+                let escaped = Escaped::of(char::from(byte), with_quotes);
+                let is_ascii_as_is = byte.is_ascii() && matches!(escaped, Escaped::Plain(_));
+                assert_eq!(is_plain(byte, with_quotes), is_ascii_as_is, "{byte:#x}");
+            }
+        }
     }
 
     #[test]
