@@ -316,6 +316,17 @@ async fn another_shape_is_told_in_few_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_unicode_is_not_read() {
+    let body = &b"{\"clusters\":[],\"name\":\"\xff\"}"[..];
+    let (service, _) = scripted(vec![answer(200, "application/json", body)]);
+    let error = fails(&service, ask()).await;
+    assert!(
+        matches!(&error.cause, CallErrorCause::Shape(why) if why == "no UTF-8 from byte 24 on"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hanging_service_ends_with_the_request_timeout_and_then_the_deadline() {
     let (service, transport) = service(|_| std::future::pending());
     let started = Instant::now();
