@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -158,7 +158,7 @@ impl Databricks {
             body_cap: ONE_CAP,
             until: Some(until),
         };
-        self.send::<Answer<IgnoredAny>>(call).await.map(|_| ())
+        self.send::<IgnoredAny>(call).await.map(|_| ())
     }
 
     /// The machine sizes of the workspace. A size whose cores can't be read is
@@ -218,7 +218,7 @@ impl Databricks {
             body_cap: PAGE_CAP,
             until: None,
         };
-        let Answer(page) = self.send::<Answer<EventPage>>(call).await?;
+        let page: EventPage = self.send(call).await?;
         latest_event(&page, from).map_err(|why| self.unusable(VERB, PATH, why))
     }
 
@@ -256,7 +256,7 @@ impl Databricks {
             until: call.until,
             joining: None,
         };
-        self.service.json(ask).await
+        self.service.json_by(ask, read_answer).await
     }
 
     /// An answer that came and can't be used.
@@ -303,40 +303,35 @@ pub fn words_of_refusal(error: &CallError) -> Option<String> {
     says_something.then(|| Shown::text(&body.to_string()).to_string())
 }
 
-/// An answer with status 200 that is not an error in disguise: one with an
+/// Reads an answer with status 200 that is not an error in disguise: one with an
 /// `error_code` would otherwise read as an empty listing.
-pub(crate) struct Answer<T>(pub(crate) T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Answer<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Disguise {
-            error_code: Option<IgnoredAny>,
-            error: Option<IgnoredAny>,
-            message: Option<IgnoredAny>,
-            detail: Option<IgnoredAny>,
-        }
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let disguise: Disguise = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        let Disguise {
-            error_code,
-            error,
-            message,
-            detail,
-        } = disguise;
-        // No answer that is read through this has such a member, and lists are absent
-        // where they are empty: an error would look like "nothing found".
-        let said = [error_code, error, message, detail];
-        if said.iter().any(Option::is_some) {
-            let body = ErrorBody::parse(raw.get());
-            return Err(D::Error::custom(format!(
-                "an error with status 200: {body}"
-            )));
-        }
-        serde_json::from_str(raw.get())
-            .map(Self)
-            .map_err(D::Error::custom)
+///
+/// # Errors
+///
+/// It is one, or no `T`.
+pub(crate) fn read_answer<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    #[derive(Deserialize)]
+    struct Disguise {
+        error_code: Option<IgnoredAny>,
+        error: Option<IgnoredAny>,
+        message: Option<IgnoredAny>,
+        detail: Option<IgnoredAny>,
     }
+    let Disguise {
+        error_code,
+        error,
+        message,
+        detail,
+    } = serde_json::from_str(text)?;
+    // No answer that is read through this has such a member, and lists are absent
+    // where they are empty: an error would look like "nothing found".
+    let said = [error_code, error, message, detail];
+    if said.iter().any(Option::is_some) {
+        let body = ErrorBody::parse(text);
+        let why = format!("an error with status 200: {body}");
+        return Err(serde_json::Error::custom(why));
+    }
+    serde_json::from_str(text)
 }
 
 #[derive(Deserialize)]

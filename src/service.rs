@@ -133,13 +133,26 @@ impl Service {
     ///
     /// A [`CallError`] unless a 2xx answer with a JSON content type parses as `T`.
     pub async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
+        self.json_by(ask, |text| serde_json::from_str(text)).await
+    }
+
+    /// Asks for JSON and reads it with `read`.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] unless a 2xx answer with a JSON content type is what `read` takes.
+    pub async fn json_by<T>(
+        &self,
+        ask: Ask<'_>,
+        read: impl Fn(&str) -> serde_json::Result<T>,
+    ) -> Result<T, CallError> {
         self.call(&ask, Wanted::Json, |body| {
             // Checked at once, and not string by string.
             let text = str::from_utf8(body).map_err(|why| {
                 let byte = why.valid_up_to() + 1;
                 CallErrorCause::Shape(format!("no UTF-8 from byte {byte} on"))
             })?;
-            serde_json::from_str(text)
+            read(text)
                 .map_err(|why| CallErrorCause::Shape(one_line(&why.to_string(), KEPT_COMPLAINT)))
         })
         .await

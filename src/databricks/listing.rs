@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::paging::{CutShort, Pages};
-use super::{Answer, Call, Databricks, PAGE_CAP, wire};
+use super::{Call, Databricks, PAGE_CAP, wire};
 use crate::cluster::{Cluster, ClusterId};
 use crate::service::{CallError, Stage};
 
@@ -179,8 +179,7 @@ impl Databricks {
             body_cap: PAGE_CAP,
             until: None,
         };
-        let Answer(page) = self.send::<Answer<ClusterPage>>(call).await?;
-        Ok(page)
+        self.send(call).await
     }
 
     fn cut_short(&self, cut: &CutShort) -> CallError {

@@ -9,7 +9,7 @@
 use http::Method;
 use serde::Deserialize;
 
-use super::{Answer, Call, Databricks, ONE_CAP};
+use super::{Call, Databricks, ONE_CAP, read_answer};
 use crate::cluster::ClusterId;
 use crate::service::{Ask, CallError, Stage};
 
@@ -117,7 +117,7 @@ impl Databricks {
             body_cap: ONE_CAP,
             until: None,
         };
-        let Answer(me) = self.send::<Answer<MeAnswer>>(call).await?;
+        let me: MeAnswer = self.send(call).await?;
         let groups = me.groups.into_iter().flatten();
         Ok(Me {
             known_as: me.user_name,
@@ -144,7 +144,7 @@ impl Databricks {
             until: None,
             joining: None,
         };
-        let Answer(list) = self.service.json::<Answer<Permissions>>(ask).await?;
+        let list: Permissions = self.service.json_by(ask, read_answer).await?;
         Ok(level(&list, me))
     }
 }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::paging::{CutShort, Pages};
-use super::{Answer, Call, Databricks, PAGE_CAP};
+use super::{Call, Databricks, PAGE_CAP};
 use crate::cluster::ClusterId;
 use crate::escape::Shown;
 use crate::service::{CallError, CallErrorCause, Stage};
@@ -235,8 +235,7 @@ impl Databricks {
         query.extend(token.as_deref().map(|token| ("page_token", token)));
         take_page(pages)?;
         let verb = "list runs";
-        let Answer(page) = self.send(runs_call(verb, LIST, &query)).await?;
-        Ok(page)
+        Ok(self.send(runs_call(verb, LIST, &query)).await?)
     }
 
     /// The run of a list item, with the tasks that the list cut off: it shows at
@@ -278,9 +277,7 @@ impl Databricks {
             query.extend(token.as_deref().map(|token| ("page_token", token)));
             take_page(pages)?;
             let verb = "get run";
-            let Answer(raw) = self
-                .send::<Answer<Box<RawValue>>>(runs_call(verb, GET, &query))
-                .await?;
+            let raw: Box<RawValue> = self.send(runs_call(verb, GET, &query)).await?;
             let part = Run::parse(&raw).map_err(RunsError::Shape)?;
             if part.id != run.id {
                 return Err(RunsError::Shape(format!(

@@ -67,6 +67,22 @@ fn id() -> ClusterId {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_with_status_200_is_called_one_whatever_was_asked() {
+    for body in [
+        r#"{"error_code":"X","cluster_id":"0915-021615-abcd1234","node_types":[]}"#,
+        r#"{"message":"Try later","cluster_id":"0915-021615-abcd1234","node_types":[]}"#,
+    ] {
+        let (databricks, _) = always(200, body);
+        let cluster = databricks.get_cluster(&id()).await.expect_err(body);
+        let types = databricks.node_types().await.expect_err(body);
+        for error in [cluster, types] {
+            let told = error.to_string();
+            assert!(told.contains("an error with status 200"), "{told}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn gets_the_cluster_that_was_asked_for() {
     let (databricks, transport) = always(
         200,

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use http::Method;
 use serde::de::IgnoredAny;
 
-use crate::databricks::Answer;
 use crate::databricks::access::AccessProblem;
+use crate::databricks::read_answer;
 use crate::identity::{Audience, TokenError, TokenSource};
 use crate::policy::Mode;
 use crate::service::{Ask, CallError, Joining, Service, Stage};
@@ -114,7 +114,7 @@ impl Joiner {
             until: None,
             joining: Some(Joining::new(management, self.resource_id.clone())),
         };
-        let answer = self.service.json::<Answer<IgnoredAny>>(ask).await;
+        let answer = self.service.json_by(ask, read_answer::<IgnoredAny>).await;
         answer.map(|_| ()).map_err(JoinProblem::of)
     }
 }

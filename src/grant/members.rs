@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::plan::{Grantee, Member, NamedCluster, Present, Right, Wish, needs_rights};
 use crate::cluster::ClusterId;
-use crate::databricks::{Answer, Databricks, RunsRight};
+use crate::databricks::{Databricks, RunsRight, read_answer};
 use crate::service::{Ask, CallError, CallErrorCause, Service, Stage};
 
 /// Bytes of an answer; a group of thousands of members has some hundred kB.
@@ -266,8 +266,7 @@ impl Members {
         query: &[(&str, &str)],
     ) -> Result<T, CallError> {
         let ask = ask(verb, Method::GET, path, query, None);
-        let Answer(value) = self.service.json::<Answer<T>>(ask).await?;
-        Ok(value)
+        self.service.json_by(ask, read_answer).await
     }
 
     async fn change(
