@@ -86,7 +86,8 @@ impl HttpsTransport {
         // on for the whole build, and a small body could unfold past its cap.
         Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
+            // Without the number a copy of each request would be kept for its repetition.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .referer(false)
             .no_gzip()
             .no_deflate()
