@@ -25,10 +25,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::identity::{Audience, Token, TokenSource};
-use crate::retry::{self, Outcome};
+use crate::retry;
 use crate::timestamp::Timestamp;
 use crate::transport::{Network, TransportError, one_line};
-use attempt::Tries;
+use attempt::{Failure, Tries, verdict};
 use wire::{Wanted, accept, describe, request, take_tokens_out, target};
 
 pub use error::{CallError, CallErrorCause, StatusError};
@@ -83,27 +83,6 @@ pub struct Service {
     fresh_token_refused: AtomicBool,
     /// Set once a machine of the users has made it renew a token.
     renewed_for_users: AtomicBool,
-}
-
-/// One attempt's failure, with how long the answer asked us to stay away.
-struct Failure {
-    cause: CallErrorCause,
-    retry_after: Option<Duration>,
-}
-
-impl Failure {
-    /// `header` is what `Retry-After` asked for; the longer wait of header and
-    /// message counts, because coming earlier than either is refused again.
-    fn new(mut cause: CallErrorCause, header: Option<Duration>) -> Self {
-        let mut retry_after = header;
-        if let CallErrorCause::Status(answer) = &mut cause {
-            if matches!(answer.status, 429 | 529) {
-                retry_after = header.max(retry::wait_in_words(&answer.body));
-            }
-            answer.retry_after = retry_after;
-        }
-        Self { cause, retry_after }
-    }
 }
 
 impl Service {
@@ -379,27 +358,6 @@ impl Service {
 /// More digits than milliseconds would only be noise in an error.
 fn whole_millis(elapsed: Duration) -> Duration {
     Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn verdict(idempotent: bool, failure: &Failure) -> retry::Verdict {
-    let outcome = match &failure.cause {
-        CallErrorCause::Status(answer) => Outcome::Answer {
-            status: answer.status,
-            body: &answer.body,
-            retry_after: failure.retry_after,
-        },
-        CallErrorCause::Transport(why) => Outcome::NoAnswer {
-            kind: why.kind,
-            never_sent: why.never_sent,
-        },
-        CallErrorCause::NotJson { .. }
-        | CallErrorCause::NotHtml { .. }
-        | CallErrorCause::Shape(_)
-        | CallErrorCause::Token(_)
-        | CallErrorCause::TooLate
-        | CallErrorCause::Deadline => return retry::Verdict::Final,
-    };
-    retry::classify(idempotent, &outcome)
 }
 
 #[cfg(test)]

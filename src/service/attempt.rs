@@ -1,5 +1,5 @@
-//! One request under way: its place among all requests of the sweep, and what is
-//! logged of it.
+//! One request under way: its place among all requests of the sweep, what is logged
+//! of it, and how it can fail.
 //!
 //! Places are few so that a sweep asks hard but not too hard. One that only waits
 //! asks nothing: after a while its place, and its workspace's among those that are
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{Ask, CallErrorCause, Lane};
+use crate::retry::{self, Outcome};
 use crate::transport::{Network, TransportError, TransportErrorKind};
 
 /// Which part of `request_timeout` a request may take before it counts as slow.
@@ -88,6 +89,49 @@ pub(super) fn refuses_token(cause: &CallErrorCause) -> bool {
         }
         _ => false,
     }
+}
+
+/// One attempt's failure, with how long the answer asked us to stay away.
+pub(super) struct Failure {
+    pub(super) cause: CallErrorCause,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// `header` is what `Retry-After` asked for; the longer wait of header and
+    /// message counts, because coming earlier than either is refused again.
+    pub(super) fn new(mut cause: CallErrorCause, header: Option<Duration>) -> Self {
+        let mut retry_after = header;
+        if let CallErrorCause::Status(answer) = &mut cause {
+            if matches!(answer.status, 429 | 529) {
+                retry_after = header.max(retry::wait_in_words(&answer.body));
+            }
+            answer.retry_after = retry_after;
+        }
+        Self { cause, retry_after }
+    }
+}
+
+/// Whether another attempt can help.
+pub(super) fn verdict(idempotent: bool, failure: &Failure) -> retry::Verdict {
+    let outcome = match &failure.cause {
+        CallErrorCause::Status(answer) => Outcome::Answer {
+            status: answer.status,
+            body: &answer.body,
+            retry_after: failure.retry_after,
+        },
+        CallErrorCause::Transport(why) => Outcome::NoAnswer {
+            kind: why.kind,
+            never_sent: why.never_sent,
+        },
+        CallErrorCause::NotJson { .. }
+        | CallErrorCause::NotHtml { .. }
+        | CallErrorCause::Shape(_)
+        | CallErrorCause::Token(_)
+        | CallErrorCause::TooLate
+        | CallErrorCause::Deadline => return retry::Verdict::Final,
+    };
+    retry::classify(idempotent, &outcome)
 }
 
 pub(super) fn log(
