@@ -15,7 +15,7 @@ use super::check::CheckId;
 use super::rights::{self, Of, Unlisted, named};
 use super::sheet::{Finding, Sheet, Subject};
 use super::ways::Ways;
-use super::witnesses;
+use super::witnesses::{self, Newest};
 use crate::azure_monitor::{AzureMonitor, ManagedResourceGroup};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterId};
@@ -26,7 +26,7 @@ use crate::service::CallError;
 use crate::signals::{Signal, StreamingView, Why};
 use crate::spark::SparkDriver;
 use crate::timestamp::Timestamp;
-use crate::witness::nodes::{Interval, Roster, VmMetrics, Window};
+use crate::witness::nodes::{Interval, MAX_AGE, Roster, VmMetrics, Window};
 use crate::witness::spark::{LiveApplication, never_any, streaming};
 
 /// Drivers that are asked of a workspace.
@@ -225,10 +225,7 @@ impl Examiner<'_> {
         Ok((monitor, group, roster))
     }
 
-    async fn read_metrics(
-        &self,
-        running: &[(String, Cluster)],
-    ) -> Vec<Of<Result<Option<Duration>, Why>>> {
+    async fn read_metrics(&self, running: &[(String, Cluster)]) -> Vec<Of<Result<Newest, Why>>> {
         let Some(Some((monitor, group, _))) = self.roster.get() else {
             return Vec::new();
         };
@@ -242,14 +239,18 @@ impl Examiner<'_> {
         };
         let machines = running.iter().filter_map(|(name, cluster)| {
             let driver = cluster.driver.as_ref()?;
-            Some((name, driver.instance_id.as_deref()?))
+            let started = driver.started.or_else(|| cluster.started());
+            let is_new = started.is_some_and(|started| now.since(started) <= MAX_AGE);
+            Some((name, is_new, driver.instance_id.as_deref()?))
         });
-        let asked = machines.take(MACHINES).map(|(name, machine)| async move {
+        let mut machines: Vec<_> = machines.collect();
+        // What has just started can tell nothing yet.
+        machines.sort_by_key(|(_, is_new, _)| *is_new);
+        let asked = machines.into_iter().take(MACHINES);
+        let asked = asked.map(|(name, is_new, machine)| async move {
             let metrics = monitor.vm_metrics(group, machine, &window).await;
-            (
-                name.clone(),
-                metrics.map(|metrics| age_of_newest(&metrics, now)),
-            )
+            let newest = metrics.map(|metrics| newest(&metrics, is_new, now));
+            (name.clone(), newest)
         });
         join_all(asked).await
     }
@@ -336,11 +337,18 @@ async fn streaming_view(
     view
 }
 
-fn age_of_newest(metrics: &VmMetrics, now: Timestamp) -> Option<Duration> {
+/// What a machine has that perhaps has just started.
+fn newest(metrics: &VmMetrics, is_new: bool, now: Timestamp) -> Newest {
     let series = metrics.value.iter().flat_map(|metric| &metric.timeseries);
     let points = series.flat_map(|series| &series.data);
     let measured = points.filter(|point| point.average.is_some() || point.total.is_some());
-    let newest = measured.filter_map(|point| point.time_stamp).max()?;
-    // A point stands for the minute that it begins.
-    Some(now.since(newest.plus(Interval::Minute.length())))
+    if let Some(newest) = measured.filter_map(|point| point.time_stamp).max() {
+        // A point stands for the minute that it begins.
+        return Newest::Old(now.since(newest.plus(Interval::Minute.length())));
+    }
+    if is_new {
+        Newest::NotYet
+    } else {
+        Newest::Missing
+    }
 }

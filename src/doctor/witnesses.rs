@@ -178,9 +178,20 @@ pub(super) fn machines(door: &Door<'_>, listed: Result<usize, &Why>) -> Finding 
     }
 }
 
-/// `asked`: how old the newest point is of each driver's machine that was asked, `None`
-/// where no point has a value. A fresh machine speaks for no other one.
-pub(super) fn metrics(door: &Door<'_>, asked: &[Of<Result<Option<Duration>, Why>>]) -> Finding {
+/// The newest point of a machine's metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newest {
+    /// It is so old.
+    Old(Duration),
+    /// No point has a value, and none can be expected yet.
+    NotYet,
+    /// No point has a value.
+    Missing,
+}
+
+/// `asked`: the newest point of each driver's machine that was asked. A fresh machine
+/// speaks for no other one, and one that has just started for none.
+pub(super) fn metrics(door: &Door<'_>, asked: &[Of<Result<Newest, Why>>]) -> Finding {
     let subject = door.subject();
     let id = CheckId::Metrics;
     if asked.is_empty() {
@@ -190,29 +201,44 @@ pub(super) fn metrics(door: &Door<'_>, asked: &[Of<Result<Option<Duration>, Why>
     }
     let (mut failed, mut empty) = (Vec::new(), Vec::new());
     let (mut stale, mut fresh) = (Vec::new(), Vec::new());
+    let mut too_new = 0;
     for (name, got) in asked {
         let name = name.as_str();
         match got {
             Err(why) => failed.push((name, why)),
-            Ok(None) => empty.push(name),
-            Ok(Some(age)) if *age > MAX_AGE => stale.push((name, *age)),
-            Ok(Some(age)) => fresh.push(*age),
+            Ok(Newest::Missing) => empty.push(name),
+            Ok(Newest::NotYet) => too_new += 1,
+            Ok(Newest::Old(age)) if *age > MAX_AGE => stale.push((name, *age)),
+            Ok(Newest::Old(age)) => fresh.push(*age),
         }
     }
-    let total = Count(asked.len(), "machine");
-    let oldest = fresh.iter().max().filter(|_| fresh.len() == asked.len());
+    let judged = asked.len() - too_new;
+    let total = Count(judged, "machine");
+    let limit = Span(MAX_AGE);
+    if judged == 0 {
+        let new = Count(too_new, "machine");
+        let sentence = format!("{new} started within the last {limit} and can have none yet");
+        return Finding::skipped(id, &subject, sentence);
+    }
+    let beside = match Count(too_new, "more machine") {
+        Count(0, _) => String::new(),
+        new => format!("; {new} started within the last {limit}"),
+    };
+    let oldest = fresh.iter().max().filter(|_| fresh.len() == judged);
     if let Some(oldest) = oldest {
         let age = Span(*oldest);
-        let sentence = format!("read of {total}; the newest point is {age} old at most");
+        let sentence = format!("read of {total}; the newest point is {age} old at most{beside}");
         return Finding::ok(id, &subject, sentence);
     }
     let sentence = format!(
-        "the metrics of {} of {total} say nothing of now: {}",
-        asked.len() - fresh.len(),
+        "the metrics of {} of {total} say nothing of now: {}{beside}",
+        judged - fresh.len(),
         not_of_now(door, &failed, &stale, &empty)
     );
-    let remedy = match failed.first() {
-        Some((_, first)) => azure_remedy(door, first),
+    // Where Azure does not know a machine that Databricks names, it knows the workspace.
+    let of_azure = failed.iter().find(|(_, why)| !knows_no_resource(why));
+    let remedy = match of_azure {
+        Some((_, why)) => azure_remedy(door, why),
         None => Remedy::look(commands::record(door.workspace)),
     };
     if fresh.is_empty() {
@@ -298,56 +324,4 @@ pub(super) fn cores(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::access::testing::DOOR;
-    use super::super::check::Status;
-    use super::*;
-
-    fn minutes(minutes: u64) -> Result<Option<Duration>, Why> {
-        Ok(Some(Duration::from_mins(minutes)))
-    }
-
-    fn judged(asked: Vec<Result<Option<Duration>, Why>>) -> Finding {
-        let names = ["a", "b", "c", "d"].map(str::to_owned);
-        let asked: Vec<_> = names.into_iter().zip(asked).collect();
-        metrics(&DOOR, &asked)
-    }
-
-    #[test]
-    fn no_machine_hides_behind_one_with_fresh_metrics() {
-        let refused = || Err(Why::new("Azure Monitor answered HTTP 500"));
-        let finding = judged(vec![minutes(3), refused(), minutes(25), Ok(None)]);
-        assert_eq!(finding.status, Status::Warn);
-        assert_eq!(
-            finding.sentence,
-            "the metrics of 3 of 4 machines say nothing of now: \
-             1 could not be read: b: Azure Monitor answered HTTP 500, in the us-gov cloud; \
-             1 with a newest point older than 10m (up to 25m): c; \
-             1 without a single value of the last hour: d"
-        );
-        assert!(finding.remedy.is_some());
-        for one in [refused(), minutes(25), Ok(None)] {
-            assert_eq!(judged(vec![minutes(3), one]).status, Status::Warn);
-        }
-    }
-
-    #[test]
-    fn metrics_fail_only_where_no_machine_has_any_of_now() {
-        let refused = || Err(Why::new("no"));
-        for bad in [
-            vec![refused()],
-            vec![minutes(11)],
-            vec![Ok(None)],
-            vec![refused(), minutes(11), Ok(None)],
-        ] {
-            assert_eq!(judged(bad).status, Status::Fail);
-        }
-        let good = judged(vec![minutes(10), minutes(3)]);
-        assert_eq!(good.status, Status::Ok);
-        assert_eq!(
-            good.sentence,
-            "read of 2 machines; the newest point is 10m old at most"
-        );
-        assert_eq!(judged(Vec::new()).status, Status::Skipped);
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! What an ordinary installation is told, and each right that may be missing behind the
 //! workspace's door.
 
+use std::time::Duration;
+
 use simulator::world::{
     Cluster, DriverProxy, MAIN, Machine, Member, MetricsQuirk, Permission, Principal, Spark,
     Workspace, World, hours,
@@ -288,6 +290,18 @@ fn metrics_that_lag_are_no_witness() {
     let empty = idle().metrics(Machine::All, &MetricsQuirk::NoData);
     let sheet = scene_of(Workspace::named("one").cluster(empty)).examine();
     assert_eq!(sheet.failure()["id"], "metrics", "{sheet}");
+}
+
+#[test]
+fn a_cluster_that_has_just_started_needs_no_metrics_yet() {
+    let young = idle().metrics(Machine::All, &MetricsQuirk::NoData);
+    let young = young.started(Duration::from_mins(5));
+    let sheet = scene_of(Workspace::named("one").cluster(young)).examine();
+    assert_eq!(sheet.exit, 0, "{sheet}");
+    let check = sheet.check("metrics");
+    assert_eq!(check["status"], "skipped", "{sheet}");
+    let sentence = "1 machine started within the last 10m and can have none yet";
+    assert_eq!(check["sentence"], sentence);
 }
 
 #[test]
