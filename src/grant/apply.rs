@@ -2,11 +2,14 @@
 //!
 //! A change that fails is told with what to do about it, and those that rest on it
 //! are skipped. What the workspace accepts and then does not show within the bounds
-//! of patience, or what could not be read back, counts as not seen.
+//! of patience, or what could not be read back then, counts as not seen. Where the
+//! answer to a change is lost, only what is read back tells what it did; all of these
+//! together are waited for as long as one.
 
 use tokio::time::Instant;
 
 use super::members::Members;
+use super::patience::Waiting;
 use super::plan::{Change, Member, Wish};
 use super::{Patience, StepOutcome};
 use crate::databricks::access::AccessProblem;
@@ -21,12 +24,54 @@ pub(super) struct Hand<'h> {
     /// As it was found, or as it was read back since.
     pub(super) member: Option<Member>,
     pub(super) waiting: (Patience, Instant),
+    /// The one wait for changes whose answer is lost, so that a workspace that fails
+    /// again and again costs no others their time.
+    pub(super) lost: Option<Waiting>,
     /// As whom, in words.
     pub(super) acting: String,
 }
 
 const NO_MEMBER: &str = "it rests on the membership, which could not be had";
 const UNSEEN: &str = "the workspace accepted it and does not show it yet; run this again to see";
+const MAY_BE_MADE: &str = "the workspace may have acted on it all the same and does not show it yet; run this again to see";
+const ONLY_IN_ACCOUNT: &str = "it exists in the Databricks account, and this workspace does not list it: assign it to the \
+     workspace in the account console, under Workspaces, Permissions";
+
+/// What came of sending a change, before it is read back.
+enum Sent {
+    Accepted,
+    /// It was refused, because it is already so.
+    Existed,
+    /// No answer that tells what it did; with why.
+    Lost(String),
+}
+
+impl Sent {
+    /// What became of the change, by whether it was seen to be in force.
+    fn seen(self, is_there: bool) -> StepOutcome {
+        match self {
+            _ if is_there => StepOutcome::Made,
+            Self::Accepted => StepOutcome::NotSeen(UNSEEN.to_owned()),
+            Self::Existed => StepOutcome::Failed(ONLY_IN_ACCOUNT.to_owned()),
+            Self::Lost(why) => StepOutcome::Failed(format!("{why}; {MAY_BE_MADE}")),
+        }
+    }
+
+    /// What became of the change, if looking failed for this reason. One that was accepted
+    /// is in force for all that is known, so it is not told as failed.
+    fn not_read_back(self, refusal: &str) -> StepOutcome {
+        let unread = "could not be read back";
+        match self {
+            Self::Accepted => StepOutcome::NotSeen(format!(
+                "the workspace accepted it, and it {unread}: {refusal}; run this again to see"
+            )),
+            Self::Existed => StepOutcome::Failed(refusal.to_owned()),
+            Self::Lost(why) => StepOutcome::Failed(format!(
+                "{why}; what the change did {unread}: {refusal}; run this again to see"
+            )),
+        }
+    }
+}
 
 impl Hand<'_> {
     pub(super) async fn make(&mut self, change: &Change) -> StepOutcome {
@@ -44,44 +89,34 @@ impl Hand<'_> {
     /// Adds the principal. One that exists by now, or whom only the listing does not
     /// show yet, is as good as one that was added.
     async fn create(&mut self) -> Result<StepOutcome, StepOutcome> {
-        let grantee = &self.wish.grantee;
-        let existed = match self.members.create(grantee).await {
-            Ok(()) => false,
-            Err(error) if already_exists(&error) => true,
-            Err(error) => return Err(self.failed(&error)),
+        let sent = match self.members.create(&self.wish.grantee).await {
+            // After an attempt that may have been acted on it can be our own.
+            Err(error) if already_exists(&error) && !error.may_be_done => Sent::Existed,
+            answered => self.sent(answered)?,
         };
-        let found = self.until_seen(|member| member.is_some()).await;
-        let found = found.map_err(|error| match existed {
-            true => self.failed(&error),
-            false => self.not_read_back(&error),
-        })?;
-        match (found, existed) {
-            (Some(member), _) => {
-                let lacks = !member.has_workspace_access && !member.is_admin;
-                self.member = Some(member);
-                if lacks {
-                    return self.entitle().await;
-                }
-                Ok(StepOutcome::Made)
-            }
-            (None, true) => Ok(StepOutcome::Failed(
-                "it exists in the Databricks account, and this workspace does not list it: assign \
-                 it to the workspace in the account console, under Workspaces, Permissions"
-                    .to_owned(),
-            )),
-            (None, false) => Ok(StepOutcome::NotSeen(UNSEEN.to_owned())),
+        let Some(member) = (match self.until_seen(&sent, |member| member.is_some()).await {
+            Ok(found) => found,
+            Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
+        }) else {
+            return Ok(sent.seen(false));
+        };
+        let lacks = !member.has_workspace_access && !member.is_admin;
+        self.member = Some(member);
+        if lacks {
+            return self.entitle().await;
         }
+        Ok(StepOutcome::Made)
     }
 
     async fn entitle(&mut self) -> Result<StepOutcome, StepOutcome> {
         let id = self.member_id()?;
-        let sent = self.members.entitle(&id).await;
-        sent.map_err(|error| self.failed(&error))?;
+        let sent = self.sent(self.members.entitle(&id).await)?;
         let is_entitled =
             |member: Option<&Member>| member.is_some_and(|one| one.has_workspace_access);
-        let found = self.until_seen(is_entitled).await;
-        let found = found.map_err(|error| self.not_read_back(&error))?;
-        Ok(seen(is_entitled(found.as_ref())))
+        match self.until_seen(&sent, is_entitled).await {
+            Ok(found) => Ok(sent.seen(is_entitled(found.as_ref()))),
+            Err(error) => Err(sent.not_read_back(&self.refusal(&error))),
+        }
     }
 
     async fn admit(&mut self) -> Result<StepOutcome, StepOutcome> {
@@ -92,15 +127,16 @@ impl Hand<'_> {
             let why = "the workspace does not list the group `admins` to this login";
             return Err(StepOutcome::Failed(why.to_owned()));
         };
-        let sent = self.members.admit(&admins.id, &id).await;
-        sent.map_err(|error| self.failed(&error))?;
-        let waiting = self.waiting.0.begin(self.waiting.1);
+        let sent = self.sent(self.members.admit(&admins.id, &id).await)?;
+        let waiting = self.wait_for(&sent);
         loop {
-            let admins = self.members.admins().await;
-            let admins = admins.map_err(|error| self.not_read_back(&error))?;
+            let admins = match self.members.admins().await {
+                Ok(admins) => admins,
+                Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
+            };
             let is_in = admins.is_some_and(|admins| admins.members.contains(&id));
             if is_in || !waiting.again().await {
-                return Ok(seen(is_in));
+                return Ok(sent.seen(is_in));
             }
         }
     }
@@ -111,15 +147,16 @@ impl Hand<'_> {
             return Ok(StepOutcome::Skipped(NO_MEMBER.to_owned()));
         };
         self.member_id()?;
-        let sent = self.members.allow(&cluster.id, grantee, right).await;
-        sent.map_err(|error| self.failed(&error))?;
-        let waiting = self.waiting.0.begin(self.waiting.1);
+        let sent = self.sent(self.members.allow(&cluster.id, grantee, right).await)?;
+        let waiting = self.wait_for(&sent);
         loop {
-            let has = self.members.right(&cluster.id, grantee).await;
-            let has = has.map_err(|error| self.not_read_back(&error))?;
+            let has = match self.members.right(&cluster.id, grantee).await {
+                Ok(has) => has,
+                Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
+            };
             let is_there = has.is_some_and(|has| has >= right);
             if is_there || !waiting.again().await {
-                return Ok(seen(is_there));
+                return Ok(sent.seen(is_there));
             }
         }
     }
@@ -133,10 +170,11 @@ impl Hand<'_> {
 
     /// The member once it is as it should be, or as it is when patience ends.
     async fn until_seen(
-        &self,
+        &mut self,
+        sent: &Sent,
         is_right: impl Fn(Option<&Member>) -> bool,
     ) -> Result<Option<Member>, CallError> {
-        let waiting = self.waiting.0.begin(self.waiting.1);
+        let waiting = self.wait_for(sent);
         loop {
             let found = self.members.find(&self.wish.grantee).await?;
             if is_right(found.as_ref()) || !waiting.again().await {
@@ -145,24 +183,29 @@ impl Hand<'_> {
         }
     }
 
+    fn wait_for(&mut self, sent: &Sent) -> Waiting {
+        let (patience, deadline) = self.waiting;
+        match sent {
+            Sent::Accepted | Sent::Existed => patience.begin(deadline),
+            Sent::Lost(_) => *self.lost.get_or_insert_with(|| patience.begin(deadline)),
+        }
+    }
+
+    /// Whether there is something to read back.
+    fn sent(&self, answered: Result<(), CallError>) -> Result<Sent, StepOutcome> {
+        match answered {
+            Ok(()) => Ok(Sent::Accepted),
+            Err(error) if error.may_be_done => Ok(Sent::Lost(self.refusal(&error))),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
     fn failed(&self, error: &CallError) -> StepOutcome {
-        StepOutcome::Failed(refusal(&self.acting, error))
+        StepOutcome::Failed(self.refusal(error))
     }
 
-    /// The change is in force for all that is known, so it is not told as failed.
-    fn not_read_back(&self, error: &CallError) -> StepOutcome {
-        StepOutcome::NotSeen(format!(
-            "the workspace accepted it, and it could not be read back: {}; run this again to see",
-            refusal(&self.acting, error)
-        ))
-    }
-}
-
-fn seen(is_there: bool) -> StepOutcome {
-    if is_there {
-        StepOutcome::Made
-    } else {
-        StepOutcome::NotSeen(UNSEEN.to_owned())
+    fn refusal(&self, error: &CallError) -> String {
+        refusal(&self.acting, error)
     }
 }
 

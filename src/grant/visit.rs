@@ -256,6 +256,7 @@ impl<'g> Visit<'g> {
             wish,
             member: present.member,
             waiting: (self.grants.patience, self.grants.deadline),
+            lost: None,
             acting: self.granted.acting.clone(),
         };
         for change in planned.changes {

@@ -546,6 +546,85 @@ fn what_was_accepted_and_cannot_be_read_back_is_not_told_as_failed() {
 }
 
 #[test]
+fn a_change_whose_answer_is_lost_is_read_back() {
+    let user = || workspace().member(Member::user(MAIN, Permission::None));
+    let known = Member::user(MAIN, Permission::None).without_entitlements();
+    for (workspace, arguments, path, change) in [
+        (
+            workspace(),
+            &["--apply"][..],
+            "/ServicePrincipals",
+            "create",
+        ),
+        (
+            workspace().member(known),
+            &["--apply"],
+            "/ServicePrincipals/",
+            "entitle",
+        ),
+        (user(), &["--admin", "--apply"], "/Groups/", "admit"),
+        (
+            user().cluster(Cluster::idle("a")),
+            &["--clusters", "all-purpose", "--apply"],
+            "/permissions/clusters/",
+            "allow CAN_RESTART a",
+        ),
+    ] {
+        let method = if change == "create" { "POST" } else { "PATCH" };
+        let changing = || Match::path(path).method(method);
+        let scene_of = |fault| {
+            let scene = scene(world(workspace.clone())).limit("join_for", "\"100ms\"");
+            scene.simulator.fault(changing(), Times::Always, fault);
+            scene
+        };
+        let lost = scene_of(Fault::LoseAnswer);
+        let made = in_json(&lost, arguments);
+        assert_eq!(made.exit, 0, "{made}");
+        assert_eq!(made.changes(), [format!("made {change}")], "{made}");
+        lost.simulator.assert_clean();
+
+        let not_done = scene_of(Fault::ResetBeforeAnswer);
+        let failed = in_json(&not_done, arguments);
+        assert_eq!(failed.exit, 1, "{failed}");
+        assert_eq!(failed.changes(), [format!("failed {change}")], "{failed}");
+        let why = failed.only_why();
+        assert!(
+            why.contains("may have acted on it all the same") && why.contains("broke off"),
+            "{why}"
+        );
+        not_done.simulator.assert_clean();
+    }
+}
+
+#[test]
+fn changes_whose_answers_are_lost_are_waited_for_together_as_long_as_one() {
+    let names = ["a", "b", "c"];
+    let workspace = workspace()
+        .member(Member::user(MAIN, Permission::None))
+        .clusters(names.map(Cluster::idle));
+    let scene = scene(world(workspace))
+        .limit("join_for", "\"100ms\"")
+        .limit("join_every", "\"10ms\"");
+    let patch = Match::path("/permissions/clusters/").method("PATCH");
+    let failing = Fault::json(500, r#"{"message":"try later"}"#);
+    scene.simulator.fault(patch, Times::Always, failing);
+    let made = in_json(&scene, &["--clusters", "all-purpose", "--apply"]);
+    assert_eq!(made.exit, 1, "{made}");
+    assert_eq!(made.changes().len(), 3, "{made}");
+    let record = scene.simulator.record();
+    let mut looks = names.map(|name| {
+        let id = scene.simulator.world(|world| world.cluster_id("one", name));
+        let looking = Match::path(&format!("/permissions/clusters/{id}")).method("GET");
+        record.matching(&looking).len()
+    });
+    looks.sort_unstable();
+    // Once to see what is there, and once more for what came of it.
+    assert_eq!(looks[..2], [2, 2], "{looks:?}");
+    assert!(looks[2] > 2, "{looks:?}");
+    scene.simulator.assert_clean();
+}
+
+#[test]
 fn a_cluster_whose_rights_cannot_be_read_costs_no_other_and_no_other_principal() {
     let (drivers, tables) = drivers();
     let workspace = workspace()
