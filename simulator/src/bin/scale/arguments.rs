@@ -37,7 +37,7 @@ impl Default for Wishes {
             workspaces: 200,
             clusters: 50,
             latency: Duration::from_millis(30),
-            pairs: 3,
+            pairs: 5,
             large: false,
             plain: true,
             handler: None,
@@ -125,7 +125,7 @@ mod tests {
         assert!(full.is_full_size());
         assert_eq!(
             (full.workspaces, full.clusters, full.pairs, full.plain),
-            (200, 50, 3, true)
+            (200, 50, 5, true)
         );
         for words in [&["--clusters", "49"][..], &["--latency", "0"], &["--large"]] {
             assert!(!wishes(words).expect("wishes").is_full_size(), "{words:?}");
