@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use super::check::{CheckId, Status};
-use super::commands;
 use super::sheet::{Finding, Sheet};
 use crate::decision::{Evidence, threshold};
 use crate::human::Span;
@@ -127,8 +126,10 @@ pub fn outlook(sheet: &Sheet, workspace: &str, mode: Mode, policy: &Policy) -> O
     gains.extend(partly(sheet, workspace));
     if mode == Mode::Report {
         gains.push(Gain {
-            sentence: "in report mode nothing is terminated; `mode = \"terminate\"` switches it on"
-                .to_owned(),
+            sentence:
+                "in report mode nothing is terminated; `TERMINATE_CLUSTERS_MODE` switches it on, \
+                       and a `mode` of the workspace can only narrow that"
+                    .to_owned(),
             command: None,
         });
     }
@@ -255,13 +256,27 @@ fn gain(
         ),
         None => format!("with the {name} witness a quiet cluster would wait for {then}"),
     };
+    let is_off = match missing {
+        Witness::Spark => spark == Standing::Off,
+        Witness::Nodes => nodes == Standing::Off,
+    };
+    if is_off {
+        let switch = match missing {
+            Witness::Spark => {
+                "name a `principal` in [witness.spark], once you have read what that gives away \
+                 (docs/access.md, The driver proxy)"
+            }
+            Witness::Nodes => "set `enabled = true` in [witness.nodes]",
+        };
+        return Gain {
+            sentence: format!("{sentence}: {switch}"),
+            command: None,
+        };
+    }
     let mut findings = ids.iter().filter_map(|id| failed(sheet, workspace, *id));
     Gain {
         sentence,
-        command: findings.next().and_then(command).or(match missing {
-            Witness::Spark if spark == Standing::Off => Some(commands::grant_evidence(workspace)),
-            Witness::Spark | Witness::Nodes => None,
-        }),
+        command: findings.next().and_then(command),
     }
 }
 
@@ -401,6 +416,10 @@ mod tests {
         let outlook = outlook(&sheet(&[], &[]), "one", Mode::Report, &policy);
         assert_eq!(outlook.spark, Standing::Off);
         assert_eq!(outlook.gains.len(), 2);
+        // No grant helps before the policy names who asks.
+        assert_eq!(outlook.gains[0].command, None);
+        let switch = ": name a `principal` in [witness.spark]";
+        assert!(outlook.gains[0].sentence.contains(switch));
         assert!(outlook.gains[1].sentence.contains("report mode"));
     }
 

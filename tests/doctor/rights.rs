@@ -305,6 +305,26 @@ fn a_cluster_that_has_just_started_needs_no_metrics_yet() {
 }
 
 #[test]
+fn what_has_just_started_takes_the_place_of_no_machine_that_can_tell() {
+    let young = ["a", "b", "c"].map(|name| {
+        let young = Cluster::idle(name).metrics(Machine::All, &MetricsQuirk::NoData);
+        young.started(Duration::from_mins(5))
+    });
+    // The list shows them first.
+    let old = Cluster::idle("old")
+        .since(hours(5))
+        .id("9999-000000-older001");
+    let workspace = Workspace::named("one").clusters(young).cluster(old);
+    let sheet = scene_of(workspace).examine();
+    let check = sheet.check("metrics");
+    assert_eq!(check["status"], "ok", "{sheet}");
+    let sentence = check["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("read of 1 machine; "), "{sentence}");
+    let beside = "; 2 more machines started within the last 10m";
+    assert!(sentence.ends_with(beside), "{sentence}");
+}
+
+#[test]
 fn no_machine_hides_behind_one_with_fresh_metrics() {
     let quirks = [
         ("lost", MetricsQuirk::Missing, "1 could not be read: `"),
@@ -427,10 +447,13 @@ fn the_outlook_tells_the_waits_of_the_policy() {
     assert_eq!(alone.status("spark-attach"), "skipped");
     let outlook = &alone.outlooks[0];
     assert_eq!(outlook["evidence"], "nodes_alone");
-    assert_eq!(
-        outlook["gains"][0]["sentence"],
-        "with the Spark witness a quiet cluster would wait for 2h instead of 96h"
-    );
+    let gain = &outlook["gains"][0];
+    let sentence = gain["sentence"].as_str().unwrap();
+    let waits = "with the Spark witness a quiet cluster would wait for 2h instead of 96h: ";
+    assert!(sentence.starts_with(waits), "{sentence}");
+    // A grant would be refused as long as the policy names nobody who asks.
+    assert!(sentence.contains("[witness.spark]"), "{sentence}");
+    assert_eq!(gain["command"].as_str(), None, "{gain}");
 }
 
 #[test]
