@@ -138,8 +138,9 @@ fn named(
     asked_for.cloned().collect()
 }
 
-fn parse_mode(text: &str) -> Result<Mode, String> {
-    settings::parse_mode(text)
+/// The sentence around it repeats what was typed.
+fn parse_mode(text: &str) -> Result<Mode, &'static str> {
+    settings::parse_mode(text).map_err(|_| "write `report` or `terminate`")
 }
 
 /// How the process ends. `serve` never ends with 0: the host takes that for

@@ -48,7 +48,7 @@ pub fn read_cases(
             read_source(&source, workspaces, &mut mistakes)
         }
         Err(error) => {
-            let problem = format!("cannot be read ({error})");
+            let problem = format!("cannot be read ({})", document::why_unread(&error));
             mistakes.note(Place::File("cases".to_owned()), &name, problem);
             Vec::new()
         }

@@ -20,6 +20,17 @@ use crate::escape::Shown;
 /// Reads a whole file as text; given by `main`, so that tests need no files.
 pub type ReadFile<'f> = &'f dyn Fn(&Path) -> io::Result<String>;
 
+/// Why a file gave no text, in words that hold a fix where there is one.
+pub(super) fn why_unread(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::InvalidData {
+        "it is not all UTF-8; save it as UTF-8".to_owned()
+    } else if error.kind() == io::ErrorKind::IsADirectory {
+        "it is a folder; name a file".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
 /// The tables of a document; absent ones have their defaults.
 #[derive(Debug, Default)]
 pub(super) struct Document<'d> {
@@ -59,8 +70,9 @@ pub(super) fn find_source(
     let path = app_root.join(&name);
     let text = read_file(&path).unwrap_or_else(|error| {
         let problem = format!(
-            "cannot be read from {} ({error}); put the file there, or name another with `{}`, or give the policy itself in `{}`",
+            "cannot be read from {} ({}); put the file there, or name another with `{}`, or give the policy itself in `{}`",
             path.display(),
+            why_unread(&error),
             names::POLICY_FILE.name,
             names::POLICY.name
         );

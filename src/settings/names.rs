@@ -170,6 +170,10 @@ fn starts_like_ours(name: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
+/// What somebody writes who means to give the secret, and not its name in the vault;
+/// the nearest name would be that of an id.
+const SECRET_ITSELF: &str = "TERMINATE_CLUSTERS_CLIENT_SECRET";
+
 /// Notes every variable that begins like ours and is none of them.
 pub(super) fn refuse_unknown<'n>(names: impl Iterator<Item = &'n str>, mistakes: &mut Mistakes) {
     let overrides: Vec<String> = tables::overridable()
@@ -179,7 +183,14 @@ pub(super) fn refuse_unknown<'n>(names: impl Iterator<Item = &'n str>, mistakes:
     let known = listed.clone().chain(overrides.iter().map(String::as_str));
     for name in names.filter(|name| starts_like_ours(name)) {
         if !known.clone().any(|known| known == name) {
-            let suggestion = nearest::suggestion(name, known.clone(), listed.clone());
+            let suggestion = if name.eq_ignore_ascii_case(SECRET_ITSELF) {
+                format!(
+                    "no setting holds a secret: put it into Key Vault and its name there into `{}`",
+                    CLIENT_SECRET_SECRET.name
+                )
+            } else {
+                nearest::suggestion(name, known.clone(), listed.clone())
+            };
             mistakes.note_setting(name, format!("is not a setting; {suggestion}"));
         }
     }

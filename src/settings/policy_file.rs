@@ -148,7 +148,7 @@ fn read_source(
 ) -> Source {
     let name = path.display().to_string();
     let text = read_file(&working_directory.join(path)).unwrap_or_else(|error| {
-        let problem = format!("cannot be read ({error})");
+        let problem = format!("cannot be read ({})", document::why_unread(&error));
         mistakes.note(Place::File("policy".to_owned()), &name, problem);
         String::new()
     });

@@ -160,7 +160,7 @@ fn all_mistakes_are_reported_together_each_with_line_key_and_fix() {
         "terminate-clusters.toml, line 9: `access` is \"contributor\", which needs the workspace's Azure resource; add `resource_id`, or `subscription_id`, `resource_group` and `workspace_name`",
         "terminate-clusters.toml, line 11: `reason` is missing in [[exempt]]: why, for the report; required",
         "terminate-clusters.toml, line 11: `cluster` is missing in [[exempt]], and so is `name`; write one of them",
-        "terminate-clusters.toml, line 12: `until` is \"soon\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
+        "terminate-clusters.toml, line 12: `until` is \"soon\"; write the last day, one of the calendar, as \"YYYY-MM-DD\", such as \"2027-01-31\"",
         "terminate-clusters.toml, line 14: `sparc` is not a table of the policy; did you mean `spark`?",
         "terminate-clusters.toml, line 16: `idle_after` is missing in [[override]], and so is every other key of [policy]; write what it changes, or take the table out",
     ];
@@ -734,6 +734,18 @@ fn the_sample_of_local_settings_lists_every_app_setting_with_safe_values() {
     let environment = Environment::default().or_local_values(values);
     let settings = Setup::default().read_with(&environment).unwrap();
     assert_eq!(settings.mode, Mode::Report);
+}
+
+#[test]
+fn who_gives_the_secret_itself_is_sent_to_the_vault() {
+    let setup = Setup::default().with("TERMINATE_CLUSTERS_CLIENT_SECRET", "planted-8Q~secret");
+    assert_eq!(
+        setup.mistakes(),
+        [
+            "`TERMINATE_CLUSTERS_CLIENT_SECRET` is not a setting; no setting holds a secret: put it into Key Vault and \
+             its name there into `TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET`"
+        ]
+    );
 }
 
 #[test]

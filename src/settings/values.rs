@@ -157,7 +157,7 @@ pub(super) fn parse_last_day(text: &str) -> Result<Timestamp, String> {
     match Timestamp::parse_day(text) {
         Some(midnight) => Ok(midnight.plus(Duration::from_secs(24 * 60 * 60))),
         None => Err(format!(
-            "is \"{}\"; write the last day as \"YYYY-MM-DD\", such as \"2027-01-31\"",
+            "is \"{}\"; write the last day, one of the calendar, as \"YYYY-MM-DD\", such as \"2027-01-31\"",
             Shown::new(text, SHOWN_CHARS)
         )),
     }

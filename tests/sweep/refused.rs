@@ -184,5 +184,6 @@ fn a_policy_that_is_no_text_is_refused() {
             .set("TERMINATE_CLUSTERS_POLICY_FILE", "odd.toml");
         let sentence = refusal(&scene, what);
         assert!(sentence.contains("odd.toml"), "{what}: {sentence}");
+        assert!(sentence.contains("save it as UTF-8"), "{what}: {sentence}");
     }
 }

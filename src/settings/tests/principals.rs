@@ -86,8 +86,8 @@ fn the_main_principal_is_needed_only_where_someone_uses_it() {
     assert_eq!(
         by_main,
         [
-            "`TERMINATE_CLUSTERS_TENANT_ID` is not set: the tenant id of the service principal that is called `main`",
-            "`TERMINATE_CLUSTERS_CLIENT_ID` is not set: its client id, the application's GUID",
+            "`TERMINATE_CLUSTERS_TENANT_ID` is not set: the tenant id of the service principal that is called `main`; this or `TERMINATE_CLUSTERS_TENANT_ID_SECRET`",
+            "`TERMINATE_CLUSTERS_CLIENT_ID` is not set: its client id, the application's GUID; this or `TERMINATE_CLUSTERS_CLIENT_ID_SECRET`",
             "`TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET` is not set: name of the secret with the client secret, `name` or `name/version`",
         ]
     );
