@@ -152,6 +152,18 @@ fn the_case_that_the_readme_shows_holds_for_the_policy_that_it_shows() {
 }
 
 #[test]
+fn the_policy_that_the_readme_shows_gives_nothing_to_warn_of() {
+    let text = text_of(README);
+    let section = text.split("## Settings").nth(1).unwrap();
+    let block = section.split("```toml\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap().to_owned();
+    assert!(block.contains("[[workspaces]]") && block.contains("[[override]]"));
+    let policy = |_: &Path| Ok(block.clone());
+    let policy = PolicyFile::read(&Environment::default(), &root(), None, &policy).unwrap();
+    assert_eq!(policy.lint(sample::hours_ago(0)), []);
+}
+
+#[test]
 fn every_test_that_the_documents_name_exists() {
     let mut sources = String::new();
     for folder in ["src", "tests", "simulator"] {
