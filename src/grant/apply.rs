@@ -48,7 +48,7 @@ enum Sent {
 
 impl Sent {
     /// What became of the change, by whether it was seen to be in force.
-    fn seen(self, is_there: bool) -> StepOutcome {
+    fn seen(&self, is_there: bool) -> StepOutcome {
         match self {
             _ if is_there => StepOutcome::Made,
             Self::Accepted => StepOutcome::NotSeen(UNSEEN.to_owned()),
@@ -59,7 +59,7 @@ impl Sent {
 
     /// What became of the change, if looking failed for this reason. One that was accepted
     /// is in force for all that is known, so it is not told as failed.
-    fn not_read_back(self, refusal: &str) -> StepOutcome {
+    fn not_read_back(&self, refusal: &str) -> StepOutcome {
         let unread = "could not be read back";
         match self {
             Self::Accepted => StepOutcome::NotSeen(format!(
@@ -94,10 +94,9 @@ impl Hand<'_> {
             Err(error) if already_exists(&error) && !error.may_be_done => Sent::Existed,
             answered => self.sent(answered)?,
         };
-        let Some(member) = (match self.until_seen(&sent, |member| member.is_some()).await {
-            Ok(found) => found,
-            Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
-        }) else {
+        let (members, grantee) = (self.members, &self.wish.grantee);
+        let look = async || members.find(grantee).await;
+        let Some(member) = self.read_back(&sent, look, Option::is_some).await? else {
             return Ok(sent.seen(false));
         };
         let lacks = !member.has_workspace_access && !member.is_admin;
@@ -111,12 +110,12 @@ impl Hand<'_> {
     async fn entitle(&mut self) -> Result<StepOutcome, StepOutcome> {
         let id = self.member_id()?;
         let sent = self.sent(self.members.entitle(&id).await)?;
-        let is_entitled =
-            |member: Option<&Member>| member.is_some_and(|one| one.has_workspace_access);
-        match self.until_seen(&sent, is_entitled).await {
-            Ok(found) => Ok(sent.seen(is_entitled(found.as_ref()))),
-            Err(error) => Err(sent.not_read_back(&self.refusal(&error))),
-        }
+        let (members, grantee) = (self.members, &self.wish.grantee);
+        let look = async || {
+            let found = members.find(grantee).await?;
+            Ok(found.is_some_and(|member| member.has_workspace_access))
+        };
+        Ok(sent.seen(self.read_back(&sent, look, |has| *has).await?))
     }
 
     async fn admit(&mut self) -> Result<StepOutcome, StepOutcome> {
@@ -128,17 +127,12 @@ impl Hand<'_> {
             return Err(StepOutcome::Failed(why.to_owned()));
         };
         let sent = self.sent(self.members.admit(&admins.id, &id).await)?;
-        let waiting = self.wait_for(&sent);
-        loop {
-            let admins = match self.members.admins().await {
-                Ok(admins) => admins,
-                Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
-            };
-            let is_in = admins.is_some_and(|admins| admins.members.contains(&id));
-            if is_in || !waiting.again().await {
-                return Ok(sent.seen(is_in));
-            }
-        }
+        let members = self.members;
+        let look = async || {
+            let admins = members.admins().await?;
+            Ok(admins.is_some_and(|admins| admins.members.contains(&id)))
+        };
+        Ok(sent.seen(self.read_back(&sent, look, |is_in| *is_in).await?))
     }
 
     async fn allow(&mut self, change: &Change) -> Result<StepOutcome, StepOutcome> {
@@ -148,17 +142,12 @@ impl Hand<'_> {
         };
         self.member_id()?;
         let sent = self.sent(self.members.allow(&cluster.id, grantee, right).await)?;
-        let waiting = self.wait_for(&sent);
-        loop {
-            let has = match self.members.right(&cluster.id, grantee).await {
-                Ok(has) => has,
-                Err(error) => return Err(sent.not_read_back(&self.refusal(&error))),
-            };
-            let is_there = has.is_some_and(|has| has >= right);
-            if is_there || !waiting.again().await {
-                return Ok(sent.seen(is_there));
-            }
-        }
+        let members = self.members;
+        let look = async || {
+            let held = members.right(&cluster.id, grantee).await?;
+            Ok(held.is_some_and(|held| held >= right))
+        };
+        Ok(sent.seen(self.read_back(&sent, look, |has| *has).await?))
     }
 
     fn member_id(&self) -> Result<String, StepOutcome> {
@@ -168,16 +157,19 @@ impl Hand<'_> {
         }
     }
 
-    /// The member once it is as it should be, or as it is when patience ends.
-    async fn until_seen(
+    /// What a look shows once it is as it should be, or as it is when patience ends; what
+    /// became of the change, if looking fails.
+    async fn read_back<T>(
         &mut self,
         sent: &Sent,
-        is_right: impl Fn(Option<&Member>) -> bool,
-    ) -> Result<Option<Member>, CallError> {
+        look: impl AsyncFn() -> Result<T, CallError>,
+        is_right: impl Fn(&T) -> bool,
+    ) -> Result<T, StepOutcome> {
         let waiting = self.wait_for(sent);
         loop {
-            let found = self.members.find(&self.wish.grantee).await?;
-            if is_right(found.as_ref()) || !waiting.again().await {
+            let found = look().await;
+            let found = found.map_err(|error| sent.not_read_back(&self.refusal(&error)))?;
+            if is_right(&found) || !waiting.again().await {
                 return Ok(found);
             }
         }
