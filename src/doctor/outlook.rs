@@ -256,18 +256,15 @@ fn gain(
         ),
         None => format!("with the {name} witness a quiet cluster would wait for {then}"),
     };
-    let is_off = match missing {
-        Witness::Spark => spark == Standing::Off,
-        Witness::Nodes => nodes == Standing::Off,
+    let (standing, switch) = match missing {
+        Witness::Spark => (
+            spark,
+            "name a `principal` in [witness.spark], once you have read what that gives away \
+             (docs/access.md, The driver proxy)",
+        ),
+        Witness::Nodes => (nodes, "set `enabled = true` in [witness.nodes]"),
     };
-    if is_off {
-        let switch = match missing {
-            Witness::Spark => {
-                "name a `principal` in [witness.spark], once you have read what that gives away \
-                 (docs/access.md, The driver proxy)"
-            }
-            Witness::Nodes => "set `enabled = true` in [witness.nodes]",
-        };
+    if standing == Standing::Off {
         return Gain {
             sentence: format!("{sentence}: {switch}"),
             command: None,
