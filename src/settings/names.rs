@@ -50,22 +50,22 @@ pub const CREDENTIAL: AppSetting = setting(
 pub const TENANT_ID: AppSetting = setting(
     "TERMINATE_CLUSTERS_TENANT_ID",
     "",
-    "the tenant id of the service principal that is called `main`",
+    "the tenant id of the service principal that is called `main`; this or `TERMINATE_CLUSTERS_TENANT_ID_SECRET`",
 );
 pub const TENANT_ID_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_TENANT_ID_SECRET",
     "",
-    "or the name of the secret with the tenant id, `name` or `name/version`",
+    "the name of the secret with the tenant id, `name` or `name/version`",
 );
 pub const CLIENT_ID: AppSetting = setting(
     "TERMINATE_CLUSTERS_CLIENT_ID",
     "",
-    "its client id, the application's GUID",
+    "its client id, the application's GUID; this or `TERMINATE_CLUSTERS_CLIENT_ID_SECRET`",
 );
 pub const CLIENT_ID_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_CLIENT_ID_SECRET",
     "",
-    "or the name of the secret with the client id, `name` or `name/version`",
+    "the name of the secret with the client id, `name` or `name/version`",
 );
 pub const CLIENT_SECRET_SECRET: AppSetting = setting(
     "TERMINATE_CLUSTERS_CLIENT_SECRET_SECRET",

@@ -149,19 +149,7 @@ impl Written for AppSettings<'_> {
     }
 
     fn note_missing(&mut self, part: Part) {
-        let meaning = part.setting().meaning;
-        let or = match part {
-            Part::TenantId => format!("; this or `{}`", names::TENANT_ID_SECRET.name),
-            Part::ClientId => format!("; this or `{}`", names::CLIENT_ID_SECRET.name),
-            Part::Credential
-            | Part::TenantIdSecret
-            | Part::ClientIdSecret
-            | Part::ClientSecretSecret
-            | Part::ClientCertificateSecret
-            | Part::ManagedIdentityClientId
-            | Part::KeyVaultUrl => String::new(),
-        };
-        self.note(part, format!("is not set: {meaning}{or}"));
+        self.note(part, format!("is not set: {}", part.setting().meaning));
     }
 
     fn named(&self, part: Part) -> &'static str {
