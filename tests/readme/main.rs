@@ -132,13 +132,18 @@ fn a_case_can_expect_every_reason_and_evidence_of_a_report() {
     assert_eq!(evidence, spellings::evidence());
 }
 
+/// The first TOML that the README shows below this heading.
+fn toml_of(heading: &str) -> String {
+    let text = text_of(README);
+    let section = text.split(heading).nth(1).unwrap();
+    let block = section.split("```toml\n").nth(1).unwrap();
+    block.split("```").next().unwrap().to_owned()
+}
+
 /// The README's first case is a case, and it holds.
 #[test]
 fn the_case_that_the_readme_shows_holds_for_the_policy_that_it_shows() {
-    let text = text_of(README);
-    let section = text.split("## Test your policy").nth(1).unwrap();
-    let block = section.split("```toml\n").nth(1).unwrap();
-    let block = block.split("```").next().unwrap().to_owned();
+    let block = toml_of("## Test your policy");
     let read_file = |_: &Path| Ok(block.clone());
     let cases = settings::read_cases(Path::new("README"), &[], &read_file).unwrap();
     assert!(cases.len() > 1);
@@ -153,10 +158,7 @@ fn the_case_that_the_readme_shows_holds_for_the_policy_that_it_shows() {
 
 #[test]
 fn the_policy_that_the_readme_shows_gives_nothing_to_warn_of() {
-    let text = text_of(README);
-    let section = text.split("## Settings").nth(1).unwrap();
-    let block = section.split("```toml\n").nth(1).unwrap();
-    let block = block.split("```").next().unwrap().to_owned();
+    let block = toml_of("## Settings");
     assert!(block.contains("[[workspaces]]") && block.contains("[[override]]"));
     let policy = |_: &Path| Ok(block.clone());
     let policy = PolicyFile::read(&Environment::default(), &root(), None, &policy).unwrap();

@@ -95,7 +95,7 @@ fn settings_of_another_cloud_end_before_anything_is_contacted() {
     let scene = Scene::of(world(Azure::US_GOV)).set("TERMINATE_CLUSTERS_CLOUD", "public");
     let swept = scene.run(&[]);
     assert_ne!(swept.exit, 0);
-    let said = swept.stderr;
+    let said = swept.ran.stderr;
     let fixes = said.matches("set TERMINATE_CLUSTERS_CLOUD=us-gov, or write");
     assert_eq!(
         fixes.count(),

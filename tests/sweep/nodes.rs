@@ -463,7 +463,7 @@ fn what_drivers_do_at_rest_is_told_by_size_without_a_request_more() {
     assert!((figure(1, "p95_cores") - 1.07).abs() < 0.005, "{swept}");
     // One metrics call for each driver that was asked, and one for each worker of `silent`.
     assert_eq!(scene.simulator.record().matching(&metrics()).len(), 3 + 3);
-    let text = scene.run(&[]).stdout;
+    let text = scene.run(&[]).ran.stdout;
     let told = "note: at rest, 2 drivers of `Standard_DS3_v2`: p50 0.07, p95 0.07 busy cores";
     assert!(text.contains(told), "{text}");
     scene.simulator.assert_clean();

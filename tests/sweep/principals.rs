@@ -308,7 +308,7 @@ fn what_ends_soon_is_warned_of_before_it_fails() {
     let start = "the certificate in secret `certificate` expires in 10 days, at ";
     assert!(warning.starts_with(start), "{warning}");
     assert_eq!(warnings.as_array().unwrap().len(), 1);
-    let text = scene.run(&[]).stdout;
+    let text = scene.run(&[]).ran.stdout;
     assert!(text.contains(&format!("  WARNING {start}")), "{text}");
     let patient = scene.limit("warn_before", "\"9d\"").sweep();
     assert_eq!(patient.closing["warnings"], serde_json::json!([]));
@@ -347,7 +347,7 @@ fn a_client_secret_that_ends_soon_by_its_date_in_the_vault_is_warned_of() {
     let warning = told[0].as_str().unwrap();
     assert!(warning.starts_with(&start), "{warning}");
     assert!(warning.ends_with(rest), "{warning}");
-    let text = scene.run(&[]).stdout;
+    let text = scene.run(&[]).ran.stdout;
     assert!(text.contains(&format!("  WARNING {start}")), "{text}");
     scene.simulator.assert_clean();
     assert!(warnings(&scene.limit("warn_before", "\"9d\"")).is_empty());

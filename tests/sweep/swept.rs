@@ -14,9 +14,7 @@ use crate::support::Scene;
 
 /// A sweep that has ended.
 pub(crate) struct Swept {
-    pub(crate) exit: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub(crate) ran: Ran,
     pub(crate) workspaces: Vec<Value>,
     /// `Null` where the process ended before it had a report.
     pub(crate) closing: Value,
@@ -66,15 +64,8 @@ impl Scene {
 
     /// Sweeps with these arguments and nothing else.
     pub(crate) fn run(&self, arguments: &[&str]) -> Swept {
-        let Ran {
-            exit,
-            stdout,
-            stderr,
-        } = Ran::of(self, &[&["sweep"], arguments].concat());
         Swept {
-            exit,
-            stdout,
-            stderr,
+            ran: Ran::of(self, &[&["sweep"], arguments].concat()),
             workspaces: Vec::new(),
             closing: Value::Null,
         }
@@ -178,16 +169,18 @@ impl Swept {
     }
 }
 
+impl std::ops::Deref for Swept {
+    type Target = Ran;
+
+    fn deref(&self) -> &Ran {
+        &self.ran
+    }
+}
+
 /// Everything that the process said, for the message of a failing test.
 impl std::fmt::Display for Swept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            exit,
-            stdout,
-            stderr,
-            ..
-        } = self;
-        write!(f, "exit {exit}\n{stdout}\n{stderr}")
+        self.ran.fmt(f)
     }
 }
 
